@@ -1,0 +1,191 @@
+"""Pictures in and out: whatever a person has becomes a uint8 array (h, w, 3), and back to a file without loss."""
+
+import io
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from lic_lab.errors import LicLabError
+
+MAX_PIXELS = 64_000_000
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2", ".avif")
+LOSSLESS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
+
+# A float picture may overshoot [0, 1] by half an 8-bit level (a resampling filter does); it is clipped then.
+OVERSHOOT = 0.5 / 255
+
+
+def max_pixels() -> int:
+    """The largest picture that is read, in pixels: 64 million, or the environment variable LIC_LAB_MAX_PIXELS."""
+    text = os.environ.get("LIC_LAB_MAX_PIXELS", "").replace("_", "")
+    if text and not text.isdecimal():
+        raise LicLabError(f"LIC_LAB_MAX_PIXELS is {text!r}: give a whole number of pixels")
+    return int(text) if text else MAX_PIXELS
+
+
+def read_image(source) -> np.ndarray:
+    """Read a picture from almost anything into 8-bit RGB.
+
+    source: a path; a PIL image; an array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4); a tensor (c, h, w) or (1, c, h, w)
+    with c = 3, 1 or 4. Numbers: uint8, uint16 (65535 is white), bool, floats in [0, 1], other integers in 0..255.
+    Returns a new uint8 array (h, w, 3). EXIF rotation is applied. Transparency is composited on white, and of several
+    frames the first is taken, each with a warning. Grey becomes three equal channels; CMYK is converted as Pillow does;
+    ICC profiles are ignored. Pillow itself keeps only the upper byte of 16-bit *colour* PNGs.
+    Raises LicLabError for a missing, unreadable or empty picture, one above `max_pixels()`, and numbers out of range.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return _from_path(Path(source))
+    if isinstance(source, Image.Image):
+        return _from_pil(source, "the picture")
+    if isinstance(source, torch.Tensor):
+        return _from_array(_channels_last(source))
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    raise LicLabError(f"cannot read a picture from {type(source).__name__}: give a path, PIL image, array or tensor")
+
+
+def write_image(path, image) -> None:
+    """Write a picture (anything `read_image` takes) without loss, as PNG, BMP, TIFF or PPM by the suffix of `path`.
+
+    The file appears whole or not at all (see `write_bytes`). Raises LicLabError for another suffix: lossy files are
+    what codecs are for.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in LOSSLESS:
+        raise LicLabError(f"cannot write {str(path)!r} without loss: end its name in one of {', '.join(LOSSLESS)}")
+    buffer = io.BytesIO()
+    Image.fromarray(read_image(image)).save(buffer, format=LOSSLESS[suffix])
+    write_bytes(path, buffer.getvalue())
+
+
+def write_bytes(path, data: bytes) -> None:
+    """Write a file under a temporary name beside it, then rename: a reader never sees half of it.
+
+    Raises LicLabError where the folder is missing or cannot be written.
+    """
+    path = Path(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    except OSError as error:
+        raise LicLabError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def list_images(folder) -> list[Path]:
+    """List the pictures of a folder (not of its subfolders), sorted by name, hidden files left out.
+
+    Raises LicLabError where there is no such folder; a folder without pictures gives an empty list.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise LicLabError(f"no such folder: {str(folder)!r}")
+    files = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+    return sorted(path for path in files if path.is_file())
+
+
+def _from_path(path: Path) -> np.ndarray:
+    if not path.exists():
+        raise LicLabError(f"no such picture: {str(path)!r}")
+    if path.is_dir():
+        raise LicLabError(f"{str(path)!r} is a folder, not a picture: list_images(folder) names the pictures in it")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter and says more
+            picture = Image.open(path)
+    except Image.DecompressionBombError as error:
+        raise LicLabError(f"{str(path)!r} is too large: {error}") from error
+    except Image.UnidentifiedImageError as error:
+        raise LicLabError(f"{str(path)!r} is not a picture that Pillow can read: convert it to PNG") from error
+    except Exception as error:  # parsers of foreign bytes raise almost anything
+        raise LicLabError(f"cannot read {str(path)!r}: {error}") from error
+    with picture:
+        return _from_pil(picture, repr(str(path)))
+
+
+def _from_pil(picture: Image.Image, name: str) -> np.ndarray:
+    _check_size(picture.height, picture.width, name)  # before anything is decoded
+    if getattr(picture, "n_frames", 1) > 1:
+        warnings.warn(f"{name} has {picture.n_frames} frames: only the first is read", stacklevel=3)
+        picture.seek(0)
+    try:
+        picture = ImageOps.exif_transpose(picture)
+        if picture.has_transparency_data:
+            return _from_array(np.asarray(picture.convert("RGBA")), name)
+        if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+            return _from_array(_deep_grey(np.asarray(picture)), name)
+        return np.array(picture.convert("RGB"))
+    except LicLabError:
+        raise
+    except Exception as error:  # a truncated or damaged file shows only when it is decoded
+        raise LicLabError(f"cannot read {name}: {error}") from error
+
+
+def _deep_grey(values: np.ndarray) -> np.ndarray:
+    """Pillow's "I" mode holds 16-bit levels in 32-bit integers."""
+    if values.dtype.kind == "i" and values.size and 0 <= values.min() and values.max() <= 65535:
+        return values.astype(np.uint16)
+    return values.astype(np.uint16) if values.dtype.kind == "u" else values
+
+
+def _channels_last(x: torch.Tensor) -> np.ndarray:
+    if x.ndim == 4 and x.shape[0] == 1:
+        x = x[0]
+    if x.ndim == 3 and x.shape[0] in (1, 3, 4):
+        x = x.permute(1, 2, 0)
+    elif x.ndim != 2:
+        raise LicLabError(f"a picture as tensor is (3, h, w) or (1, 3, h, w), got {tuple(x.shape)}")
+    x = x.detach().cpu()
+    return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
+
+
+def _from_array(values: np.ndarray, name: str = "the picture") -> np.ndarray:
+    if values.ndim == 2:
+        values = values[..., None]
+    if values.ndim != 3 or values.shape[2] not in (1, 3, 4):
+        raise LicLabError(f"a picture as array is (h, w), (h, w, 3) or (h, w, 4), got {values.shape}")
+    _check_size(*values.shape[:2], name)
+    levels = _to_levels(values, name)
+    if levels.shape[2] == 4:
+        return _on_white(levels, name)
+    return np.array(np.broadcast_to(levels, (*levels.shape[:2], 3)))
+
+
+def _to_levels(values: np.ndarray, name: str) -> np.ndarray:
+    """Any number format -> uint8 levels of the same shape."""
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype == bool:
+        return values * np.uint8(255)
+    if values.dtype == np.uint16:
+        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)  # nearest level; 65535 = 255 * 257
+    low, high = values.min(), values.max()
+    if values.dtype.kind in "iu" and 0 <= low and high <= 255:
+        return values.astype(np.uint8)
+    if values.dtype.kind == "f" and -OVERSHOOT <= low and high <= 1 + OVERSHOOT:  # false for NaN
+        return np.rint(values.clip(0, 1) * 255.0).astype(np.uint8)
+    expected = "0..255" if values.dtype.kind in "iu" else "[0, 1]"
+    raise LicLabError(f"{name} holds {values.dtype} values from {low} to {high}: scale them to {expected}")
+
+
+def _on_white(levels: np.ndarray, name: str) -> np.ndarray:
+    color, alpha = levels[..., :3].astype(np.uint32), levels[..., 3:].astype(np.uint32)
+    if alpha.min() < 255:
+        warnings.warn(f"{name} is transparent in places: it was composited on white", stacklevel=3)
+    return ((color * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _check_size(height: int, width: int, name: str) -> None:
+    if height < 1 or width < 1:
+        raise LicLabError(f"{name} has no pixels ({width} x {height})")
+    if height * width > max_pixels():
+        raise LicLabError(
+            f"{name} has {height * width / 1e6:.1f} megapixels, the limit is {max_pixels() / 1e6:g}: "
+            "scale it down, or set LIC_LAB_MAX_PIXELS"
+        )

@@ -1,0 +1,52 @@
+"""What rounding becomes where a gradient is needed: noise, a straight-through round, a bound that lets go.
+
+All three work element by element on tensors of any shape and floating type, and return a tensor of that shape and type.
+"""
+
+import torch
+from torch import Tensor
+
+
+def add_noise(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """Add uniform noise from [-1/2, 1/2), the training stand-in for rounding.
+
+    The density of the sum is that of x smeared over one bin, so its differential entropy stands for the discrete
+    entropy of the rounded x. The gradient is that of the identity.
+    Source: Ballé, Laparra and Simoncelli 2017 (arXiv 1611.01704), Sec. 3, eq. 10.
+    """
+    noise = torch.rand(x.shape, dtype=x.dtype, device=x.device, generator=generator)
+    return x + (noise - 0.5)
+
+
+def round_ste(x: Tensor) -> Tensor:
+    """Round to the nearest integer (ties to even, as torch.round) and pass the gradient straight through.
+
+    Source: Theis, Shi, Cunningham and Huszár 2017 (arXiv 1703.00395), Sec. 2.1.
+    """
+    # For finite x the sum restores round(x) without error: x and round(x) are close enough for an exact difference.
+    return x + (x.round() - x).detach()
+
+
+class _LowerBound(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, bound: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.bound = bound
+        return x.clamp(min=bound)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        (x,) = ctx.saved_tensors
+        # A step goes against the gradient: a negative one pushes x up, back towards the bound, and is let through.
+        passes = (x >= ctx.bound) | (grad < 0)
+        return grad * passes, None
+
+
+def lower_bound(x: Tensor, bound: float) -> Tensor:
+    """Return max(x, bound), with a gradient that can pull x back from below the bound.
+
+    The gradient passes where x >= bound, or where a descent step would increase x; elsewhere it is zero. A plain clamp
+    has no gradient below the bound, so a scale that once fell there would stay there for ever.
+    Source: tensorflow/compression, `lower_bound` with gradient "identity_if_towards"; written anew.
+    """
+    return _LowerBound.apply(x, float(bound))

@@ -1,0 +1,59 @@
+# `make lab` and `make test` do everything from a fresh clone; `make help` lists the rest.
+# Without make (Windows, plain pip, uv): see README.md.
+
+VENV  ?= .venv
+OUT   ?= out/demo
+ARGS  ?=
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Tried in this order; 3.12 first because every optional dependency has wheels for it.
+PYTHONS := $(or $(PYTHON),python3.12 python3.11 python3.13 python3 python)
+GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+# One torch thread per test process: the processes already fill the cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
+
+.DEFAULT_GOAL := help
+.PHONY: help install lab demo test test-slow lint clean
+
+help:  ## Say what the targets do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+lab: $(READY)  ## Install everything and open JupyterLab on the first notebook
+	$(BIN)/python -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_start_here.ipynb
+
+demo: $(READY)  ## Encode the bundled pictures with every codec: a table, the files, a picture
+	$(BIN)/lic-lab compare --out $(OUT) $(ARGS)
+
+test: $(READY)  ## Install what the tests need and run them (a few minutes)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-slow: $(READY)  ## Run the slow tests too (wheel build, notebooks, training)
+	$(PYTEST) $(ARGS)
+
+lint: $(READY)  ## Check style and formatting
+	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
+
+install: $(READY)  ## Only make the environment and install
+
+clean:  ## Remove the environment and everything that was built or written
+	rm -rf .venv out build dist .pytest_cache .ruff_cache .hypothesis
+	find lic_lab tests notebooks -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp is written last, so an interrupted installation is taken up again by the next make.
+$(READY): pyproject.toml
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  for python in $(PYTHONS); do \
+	    if "$$python" -c '$(GOOD_PYTHON)' 2>/dev/null; then \
+	      echo "Making $(VENV) with $$("$$python" --version)"; \
+	      exec "$$python" -m venv --clear $(VENV); \
+	    fi; \
+	  done; \
+	  echo "lic_lab needs Python 3.11, 3.12 or 3.13 with its venv module; tried: $(PYTHONS)." >&2; \
+	  echo "Install one (Debian, Ubuntu: apt install python3-venv) or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; \
+	  exit 1; \
+	fi
+	@echo "Installing into $(VENV): about three minutes and, with CUDA on Linux, 6 GB. Only now and after pyproject.toml changes."
+	$(BIN)/python -m pip install --disable-pip-version-check --no-input -e ".[dev]"
+	@touch $@

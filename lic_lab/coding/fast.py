@@ -1,0 +1,204 @@
+"""The coder that files are written with: whole arrays to a compiled ANS coder, the symbols of one table at a time.
+
+Same three verbs as the readable coders (`rans.py`, `range_coder.py`): push, pop, finish. ANS is a stack, so `push` only
+collects, `finish` encodes backwards, and `pop` reads forwards. Within one push, symbols are grouped by table (stable sort):
+the compiled loop then runs with one model over a long array, instead of looking up a model for each symbol.
+
+The stream is the ANS state and its words, little-endian, the highest byte never zero. Source of the method: Duda,
+"Asymmetric numeral systems", arXiv 1311.2540; of the compiled coder: Bamler, "constriction", arXiv 2201.01741.
+"""
+
+import zlib
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from constriction import stream
+
+from lic_lab.coding import golomb
+from lic_lab.coding.tables import LENGTHS, MAX_PRECISION, Tables
+from lic_lab.errors import CorruptStreamError, LicLabError
+
+AnsCoder, Categorical, Uniform = stream.stack.AnsCoder, stream.model.Categorical, stream.model.Uniform
+
+SEED = 1 << (MAX_PRECISION - 1)
+"""The state an encoder starts from and a decoder must end at. From 0, frequent symbols would be free at first, and a decoder
+could go on for ever after the end of a stream; a lower state than this can only come from damage. Costs 23 bits per stream."""
+
+_models: WeakKeyDictionary[Tables, dict[int, Categorical]] = WeakKeyDictionary()
+
+
+class Encoder:
+    """Collect symbols with `push`, then write them all with `finish`."""
+
+    def __init__(self):
+        self.checksum = 0
+        """CRC-32 of all symbols pushed so far, as little-endian int32, in push order."""
+        self._steps = []
+
+    def push(self, symbols: np.ndarray, tables: Tables, indices: np.ndarray) -> None:
+        """Add symbols (any shape; any int32) to be coded by the tables at indices (same shape, 0 .. len(tables) - 1).
+
+        Raises LicLabError for other shapes, for non-integers and for values that do not fit.
+        """
+        indices = _checked_indices(indices, tables)
+        symbols = _checked_symbols(symbols)
+        if symbols.shape != indices.shape:
+            raise LicLabError(f"symbols {symbols.shape} and table indices {indices.shape} must have one shape")
+        self.checksum = zlib.crc32(symbols, self.checksum)
+        order, counts = _grouped(indices, tables)
+        self._steps.append((symbols.ravel()[order], tables, counts))
+
+    def finish(self) -> bytes:
+        """Write everything pushed as one stream of bytes."""
+        coder = AnsCoder(np.array([SEED], np.uint32))
+        for step in reversed(self._steps):
+            _encode_step(coder, *step)
+        return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+
+
+class Decoder:
+    """Read a stream of `Encoder` with one `pop` for each push, then `close` it."""
+
+    def __init__(self, data: bytes):
+        """data: what `finish` returned. Raises CorruptStreamError when no encoder could have written it."""
+        if len(data) < 3 or data[-1] == 0:
+            raise CorruptStreamError("the symbol stream is cut off or has bytes added; get the file again")
+        words = np.frombuffer(bytes(data) + bytes(-len(data) % 4), "<u4").astype(np.uint32)
+        self.checksum = 0
+        """CRC-32 of all symbols popped so far; equals the encoder's when nothing is damaged."""
+        self._coder = AnsCoder(words)
+        self._check_state()
+
+    def pop(self, tables: Tables, indices: np.ndarray) -> np.ndarray:
+        """Read as many symbols as there are indices; int32, shaped like indices.
+
+        Raises CorruptStreamError when the stream cannot hold that many, or runs out, and LicLabError for impossible indices.
+        """
+        indices = _checked_indices(indices, tables)
+        if indices.size > tables.most_symbols(4 * self._coder.num_words()):
+            raise CorruptStreamError(
+                f"the symbol stream is too short for {indices.size} more symbols; get the file again"
+            )
+        order, counts = _grouped(indices, tables)
+        symbols = np.empty(indices.size, np.int32)
+        symbols[order] = _decode_step(self._coder, tables, counts)
+        self._check_state()
+        self.checksum = zlib.crc32(symbols.astype("<i4", copy=False), self.checksum)
+        return symbols.reshape(indices.shape)
+
+    def close(self) -> None:
+        """Raise CorruptStreamError unless the stream is used up exactly."""
+        if self._coder.num_words() != 1 or int(self._coder.get_compressed()[0]) != SEED:
+            raise CorruptStreamError(
+                "the symbol stream does not end where its symbols do: the file is damaged, get it again"
+            )
+
+    def _check_state(self) -> None:
+        words = self._coder.num_words()
+        if words == 0 or (words == 1 and int(self._coder.get_compressed()[0]) < SEED):
+            raise CorruptStreamError("the symbol stream ends before its symbols do: the file is damaged, get it again")
+
+
+def _checked_indices(indices: np.ndarray, tables: Tables) -> np.ndarray:
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu" and indices.size:
+        raise LicLabError(f"table indices must be integers; got {indices.dtype}")
+    if indices.size and not (0 <= indices.min() and indices.max() < len(tables)):
+        raise LicLabError(f"table indices must be 0 .. {len(tables) - 1}; got {indices.min()} .. {indices.max()}")
+    return indices
+
+
+def _checked_symbols(symbols: np.ndarray) -> np.ndarray:
+    """Give symbols as contiguous little-endian int32; LicLabError when that would change them."""
+    symbols = np.asarray(symbols)
+    if symbols.dtype.kind not in "iu" and symbols.size:
+        raise LicLabError(f"symbols must be integers; got {symbols.dtype}: round them first")
+    limits = np.iinfo(np.int32)
+    wide = not np.can_cast(symbols.dtype, np.int32)
+    if wide and symbols.size and not (limits.min <= symbols.min() and symbols.max() <= limits.max):
+        raise LicLabError(f"symbols must fit 32 bits; got {symbols.min()} .. {symbols.max()}")
+    return np.ascontiguousarray(symbols, "<i4")
+
+
+def _grouped(indices: np.ndarray, tables: Tables) -> tuple[np.ndarray, np.ndarray]:
+    """Give the stable order that puts equal indices together, and how many there are of each, (k,)."""
+    small = np.uint8 if len(tables) <= 256 else np.uint16 if len(tables) <= 65536 else np.int64
+    indices = indices.ravel().astype(small, copy=False)  # NumPy sorts 8 and 16 bits by radix: linear time
+    return np.argsort(indices, kind="stable"), np.bincount(indices, minlength=len(tables))
+
+
+def _model(tables: Tables, index: int) -> Categorical:
+    """Give the compiled model of one table, made at first use.
+
+    constriction spreads 2**24 - n over n slots in proportion to the weights and then adds 1 to each. Weights of
+    freq * 2**(24 - precision) - 1 sum to just that, so the scale is exactly 1 and the frequencies come out as they went in.
+    """
+    models = _models.setdefault(tables, {})
+    if index not in models:
+        freq = np.roll(tables.freq[index, : tables.size[index]], 1)  # the escape is slot 0 here, as in `Tables.start`
+        weights = freq.astype(np.float64) * 2.0 ** (MAX_PRECISION - tables.precision) - 1
+        models[index] = Categorical(weights, perfect=False, lazy=False)
+    return models[index]
+
+
+def _runs(counts: np.ndarray) -> list[tuple[int, int, int]]:
+    """List (table, begin, end) of each table that has symbols, in the order of the sorted array."""
+    used = np.flatnonzero(counts)
+    ends = np.cumsum(counts[used])
+    return list(zip(used.tolist(), (ends - counts[used]).tolist(), ends.tolist(), strict=True))
+
+
+def _encode_step(coder: AnsCoder, symbols: np.ndarray, tables: Tables, counts: np.ndarray) -> None:
+    """Put one step's sorted symbols on the stack: their escapes first (they are read last), then the tables, last one first."""
+    coded = symbols - np.repeat(tables.offset - 1, counts)  # 1 .. size - 1 inside the table; may wrap outside
+    escaped = coded.view(np.uint32) - np.uint32(1) >= np.repeat((tables.size - 1).astype(np.uint32), counts)
+    if escaped.any():
+        where = np.flatnonzero(escaped)
+        coded[where] = 0
+        _encode_escapes(coder, tables.escape_values(symbols[where], _tables_of(where, counts)))
+    for index, begin, end in reversed(_runs(counts)):
+        if tables.size[index] > 1:  # a lone escape slot is certain: nothing to write
+            coder.encode_reverse(coded[begin:end], _model(tables, index))
+
+
+def _decode_step(coder: AnsCoder, tables: Tables, counts: np.ndarray) -> np.ndarray:
+    """Read one step's sorted symbols, int32: the mirror image of `_encode_step`."""
+    coded = np.zeros(int(counts.sum()), np.int32)
+    for index, begin, end in _runs(counts):
+        if tables.size[index] > 1:
+            coded[begin:end] = coder.decode(_model(tables, index), end - begin)
+    where = np.flatnonzero(coded == 0)
+    coded += np.repeat(tables.offset - 1, counts)
+    if where.size:
+        symbols = tables.escaped_symbols(_decode_escapes(coder, where.size), _tables_of(where, counts))
+        limits = np.iinfo(np.int32)
+        if symbols.min() < limits.min or symbols.max() > limits.max:
+            raise CorruptStreamError(
+                "the symbol stream holds an integer beyond 32 bits: the file is damaged, get it again"
+            )
+        coded[where] = symbols
+    return coded
+
+
+def _tables_of(positions: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Name the table that each position of the sorted array belongs to."""
+    return np.searchsorted(np.cumsum(counts), positions, side="right")
+
+
+def _encode_escapes(coder: AnsCoder, values: np.ndarray) -> None:
+    lengths = golomb.lengths(values)
+    suffixes = values + 1 - (np.int64(1) << lengths.astype(np.int64))
+    for positions, shift, bits in reversed(list(golomb.pieces(lengths))):
+        piece = (suffixes[positions] >> shift) & ((1 << bits) - 1)
+        coder.encode_reverse(piece.astype(np.int32), Uniform(1 << bits))
+    coder.encode_reverse(lengths + 1, _model(LENGTHS, 0))
+
+
+def _decode_escapes(coder: AnsCoder, count: int) -> np.ndarray:
+    lengths = coder.decode(_model(LENGTHS, 0), count) - 1
+    if lengths.min() < 0:
+        raise CorruptStreamError("the symbol stream holds an impossible escape: the file is damaged, get it again")
+    suffixes = np.zeros(count, np.int64)
+    for positions, shift, bits in golomb.pieces(lengths):
+        suffixes[positions] |= coder.decode(Uniform(1 << bits), positions.size).astype(np.int64) << shift
+    return suffixes - 1 + (np.int64(1) << lengths.astype(np.int64))

@@ -1,0 +1,1 @@
+"""Static figures: the palette, the picture grid and the rate-distortion curve."""

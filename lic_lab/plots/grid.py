@@ -1,0 +1,134 @@
+"""The picture grid: the original and each codec's reconstruction, a magnified detail, and what each of them cost.
+
+Pictures are copied pixel for pixel wherever they fit; the detail row is magnified by a whole number without smoothing,
+so what looks like a block or a blur in it is one.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from lic_lab.errors import LicLabError
+from lic_lab.plots.palette import style
+
+PAPER, INK, SOFT, RULE = "#ffffff", "#1b1f24", "#59636e", "#d9dee4"
+MARGIN, GAP, LINE = 18, 12, 19  # pixels: around the sheet, between columns, per line of text
+
+
+class Detail(NamedTuple):
+    """A square of the picture: its upper left corner and its side, in pixels."""
+
+    top: int
+    left: int
+    side: int
+
+
+def busiest_detail(image: np.ndarray, side: int) -> Detail:
+    """The square of `side` pixels with the most gradient energy; it looks at the original only, so it favours no codec.
+
+    `image` is uint8 (h, w, 3); the side is shortened to fit a smaller picture.
+    """
+    height, width = image.shape[:2]
+    side = max(1, min(side, height, width))
+    grey = image.astype(np.float64).mean(axis=2)  # (h, w)
+    rows, columns = np.zeros_like(grey), np.zeros_like(grey)
+    rows[1:] = np.abs(np.diff(grey, axis=0))
+    columns[:, 1:] = np.abs(np.diff(grey, axis=1))
+    total = np.pad(rows + columns, ((1, 0), (1, 0))).cumsum(0).cumsum(1)  # summed-area table (h + 1, w + 1)
+    energy = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    top, left = np.unravel_index(energy.argmax(), energy.shape)
+    return Detail(int(top), int(left), side)
+
+
+def picture_grid(
+    original: np.ndarray, rows: Sequence, *, detail: Detail | None = None, cell: int = 240, zoom: int = 3
+) -> Pillow.Image:
+    """Draw the original and every row's reconstruction side by side, above a magnified detail and the numbers.
+
+    original: uint8 (h, w, 3). rows: records with codec, bytes, bpp, psnr_db, ms_ssim and reconstruction (uint8 like the
+    original), for instance from `lic_lab.evaluation.sweep.compare`. detail: the square to magnify, by default the
+    busiest one. cell: width of a column in pixels. zoom: whole-number magnification of the detail. Returns an RGB
+    Pillow picture; a notebook shows it as it is. Raises LicLabError where a reconstruction has another size than the
+    original.
+    """
+    for row in rows:
+        if row.reconstruction.shape != original.shape:
+            raise LicLabError(
+                f"{row.codec} decoded to {row.reconstruction.shape}, the original is {original.shape}: "
+                "a grid compares pictures of one size"
+            )
+    detail = detail or busiest_detail(original, max(1, cell // zoom))
+    thumb = _fit(original, cell)
+    tops = {"label": MARGIN, "picture": MARGIN + LINE + 8}
+    tops["detail"] = tops["picture"] + thumb.height + GAP
+    tops["numbers"] = tops["detail"] + detail.side * zoom + 8
+    columns = 1 + len(rows)
+    size = (2 * MARGIN + columns * cell + (columns - 1) * GAP, tops["numbers"] + 3 * LINE + MARGIN - 6)
+    sheet = Pillow.new("RGB", size, PAPER)
+    raw = original.nbytes
+    _column(sheet, 0, tops, original, detail, zoom, cell, "original", [f"{raw:,} bytes", "24 bpp", "uncompressed"])
+    for number, row in enumerate(rows, start=1):
+        _column(sheet, number, tops, row.reconstruction, detail, zoom, cell, row.codec, _numbers(row))
+    _mark(sheet, tops["picture"], thumb.width / original.shape[1], detail, (cell - thumb.width) // 2)
+    return sheet
+
+
+def save_grid(path: str | Path, original: np.ndarray, rows: Sequence, **options) -> Path:
+    """Write `picture_grid(original, rows, **options)` as PNG to `path` and return the path; folders are made."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture_grid(original, rows, **options).save(path, optimize=True)
+    return path
+
+
+def _numbers(row) -> list[str]:
+    """What a codec's column says beneath its pictures."""
+    quality = "MS-SSIM —" if np.isnan(row.ms_ssim) else f"MS-SSIM {row.ms_ssim:.4f}"
+    return [f"{row.bytes:,} bytes · {row.bpp:.3f} bpp", f"PSNR {row.psnr_db:.2f} dB", quality]
+
+
+def _column(sheet, number, tops, image, detail, zoom, cell, codec, lines) -> None:
+    """Draw one codec: name, whole picture, detail, numbers."""
+    draw, left = ImageDraw.Draw(sheet), MARGIN + number * (cell + GAP)
+    look = style(codec)
+    draw.ellipse((left, tops["label"] + 4, left + 11, tops["label"] + 15), fill=look.color)
+    draw.text((left + 18, tops["label"]), look.label, fill=INK, font=_font(15, bold=True))
+    thumb = _fit(image, cell)
+    sheet.paste(thumb, (left + (cell - thumb.width) // 2, tops["picture"]))
+    square = image[detail.top : detail.top + detail.side, detail.left : detail.left + detail.side]
+    square = square.repeat(zoom, axis=0).repeat(zoom, axis=1)  # (side * zoom, side * zoom, 3), no smoothing
+    sheet.paste(Pillow.fromarray(square), (left + (cell - square.shape[1]) // 2, tops["detail"]))
+    for index, line in enumerate(lines):
+        font, ink = (_font(14, bold=True), INK) if index == 0 else (_font(13), SOFT)
+        draw.text((left, tops["numbers"] + index * LINE), line, fill=ink, font=font)
+
+
+def _fit(image: np.ndarray, cell: int) -> Pillow.Image:
+    """The whole picture inside a column: shrunk with Lanczos, or magnified by a whole number where it is small."""
+    height, width = image.shape[:2]
+    scale = min(cell / width, 1.5 * cell / height)
+    picture = Pillow.fromarray(image)
+    if scale >= 1:
+        return picture.resize((int(scale) * width, int(scale) * height), Pillow.Resampling.NEAREST)
+    return picture.resize((max(1, round(scale * width)), max(1, round(scale * height))), Pillow.Resampling.LANCZOS)
+
+
+def _mark(sheet, top: int, scale: float, detail: Detail, indent: int) -> None:
+    """Frame the magnified square on the original, in white with a dark rim, so that it shows on any picture."""
+    draw = ImageDraw.Draw(sheet)
+    x, y = MARGIN + indent + round(detail.left * scale), top + round(detail.top * scale)
+    side = max(3, round(detail.side * scale))
+    draw.rectangle((x - 1, y - 1, x + side + 1, y + side + 1), outline="#000000")
+    draw.rectangle((x, y, x + side, y + side), outline="#ffffff", width=2)
+
+
+def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib brings on every system: it has "×", "·" and "—", unlike Pillow's own font."""
+    import matplotlib
+
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)

@@ -1,0 +1,61 @@
+"""One colour, one marker, one dash and one name per codec, the same in every figure, table and widget.
+
+The colours of the codecs that stand side by side most often (`SIDE_BY_SIDE`) stay apart for people without red, green
+or blue cones; codecs that meet more rarely are told apart by marker and dash as well. Every colour has a contrast of at
+least 3:1 against white and against a dark theme's background, so one palette serves both.
+Learned codecs are drawn with a full line, classical ones with a broken line.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a codec is drawn: `color` as #rrggbb, `marker` and `dash` in matplotlib's words, `label` for people."""
+
+    label: str
+    color: str
+    marker: str
+    dash: str = "--"
+
+
+STYLES = {
+    "original": Style("Original", "#767676", "*", "-"),
+    # learned
+    "charm": Style("ChARM (learned)", "#2b8cf0", "o", "-"),
+    "hyperprior": Style("Hyperprior (learned)", "#3e86b2", "s", "-"),
+    "factorized": Style("Factorized (learned)", "#5f8aa3", "D", "-"),
+    "bimamba": Style("BiMamba (learned)", "#c2258c", "^", "-"),
+    "cmamba": Style("CMamba (learned)", "#830cf9", "v", "-"),
+    "csm": Style("CSM (learned)", "#0e7c3f", ">", "-"),
+    "asymmetric": Style("Asymmetric (learned)", "#b4540a", "<", "-"),
+    "bisic": Style("BiSIC (learned)", "#5d63c9", "h", "-"),
+    # classical
+    "jpeg": Style("JPEG", "#8a8a8a", "s"),
+    "jpeg2000": Style("JPEG 2000", "#a023b2", "D"),
+    "webp": Style("WebP", "#256b62", "^"),
+    "avif": Style("AVIF", "#d07a24", "v"),
+    "heif": Style("HEIF", "#a07358", "P"),
+    "jxl": Style("JPEG XL", "#7c6e06", "X"),
+    "vvc": Style("VVC", "#e00f0f", "p"),
+    "vtm": Style("VVC (VTM)", "#b03a3a", "h"),
+    "bpg": Style("BPG", "#6f7f3f", "8"),
+}
+SIDE_BY_SIDE = ("charm", "jpeg", "jpeg2000", "webp", "avif")
+VARIANT_MARKERS = {"v": "1", "s": "2", "o": "3", "^": "4"}
+
+
+def style(name: str) -> Style:
+    """The style of the codec `name`; "avif-psnr" or "charm@0.25" is a variant of its first word and takes its colour.
+
+    A codec the palette has never heard of is drawn in a neutral grey under its own name, so that a stranger's codec can
+    be compared without touching this file.
+    """
+    if name in STYLES:
+        return STYLES[name]
+    stem = name.replace("@", "-").replace("_", "-").split("-")[0]
+    if stem in STYLES:
+        base = STYLES[stem]
+        rest = name[len(stem) + 1 :]
+        return Style(f"{base.label} {rest}", base.color, VARIANT_MARKERS.get(base.marker, "+"), ":")
+    return Style(name, "#767676", "x", "-.")

@@ -1,0 +1,42 @@
+"""Rate-distortion curves run by rising rate and wear their codec's style."""
+
+from types import SimpleNamespace
+
+import pytest
+from matplotlib.colors import to_hex
+
+from lic_lab.errors import LicLabError
+from lic_lab.plots.palette import style
+from lic_lab.plots.rd import rd_figure, rd_points
+
+
+@pytest.fixture
+def rows():
+    return [
+        SimpleNamespace(codec=codec, image=image, bpp=bpp, psnr_db=25 + 9 * bpp, ms_ssim=0.8 + bpp / 10)
+        for codec in ("jpeg", "charm")
+        for image in ("one", "two")
+        for bpp in (0.5, 0.1, 0.9)
+    ]
+
+
+def test_points_are_sorted_by_rate_and_kept_apart_by_codec_and_picture(rows):
+    points = rd_points(rows, "ms_ssim")
+    assert len(points) == 4
+    assert [bpp for bpp, _ in points["jpeg", "two"]] == [0.1, 0.5, 0.9]
+
+
+def test_every_codec_has_its_own_colour_and_one_entry_in_the_legend(rows):
+    axes = rd_figure(rows).axes[0]
+    assert {to_hex(line.get_color()) for line in axes.lines} == {style("jpeg").color, style("charm").color}
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["JPEG", "ChARM (learned)"]
+
+
+def test_the_axes_carry_units(rows):
+    axes = rd_figure(rows).axes[0]
+    assert axes.get_xlabel() == "Rate (bits per pixel of the whole file)" and axes.get_ylabel() == "PSNR (dB)"
+
+
+def test_an_unknown_metric_is_refused_with_the_choice(rows):
+    with pytest.raises(LicLabError, match="psnr_db"):
+        rd_figure(rows, metric="vmaf")

@@ -1,0 +1,98 @@
+"""The house has floors: a room imports from itself, from errors and types, and from lower floors only."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[1] / "lic_lab"
+FLOOR = {
+    "errors": -1, "types": -1,
+    "ops": 0, "coding": 0, "metrics": 0, "datasets": 0,
+    "blocks": 1,
+    "entropy": 2,
+    "models": 3,
+    "codecs": 4, "training": 4,
+    "evaluation": 5, "probes": 5,
+    "plots": 6,
+    "widgets": 7,
+    "cli": 8,
+}  # fmt: skip
+FRONT_DOOR = "__init__"  # lic_lab/__init__.py may open any room
+FILES = sorted(HOUSE.rglob("*.py"))
+FILES_IN_ROOMS = [path for path in FILES if path != HOUSE / "__init__.py"]
+
+
+def room(path: Path) -> str:
+    """The room a file of the house is in: "ops" for lic_lab/ops/color.py, "cli" for lic_lab/cli.py."""
+    return path.relative_to(HOUSE).with_suffix("").parts[0]
+
+
+def imports(path: Path, text: str | None = None):
+    """All modules that a file names, made absolute: in import statements and in strings like "lic_lab.x.y"."""
+    package = ["lic_lab", *path.relative_to(HOUSE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text("utf-8") if text is None else text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ([f"{module}.{alias.name}" for alias in node.names] if module == "lic_lab" else [module])
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if match := re.fullmatch(r"(lic_lab(?:\.\w+)+)(?::\w+)?", node.value):
+                yield match[1]
+
+
+def rooms_used(path: Path, text: str | None = None) -> set[str]:
+    """The other rooms that a file imports from."""
+    parts = (name.split(".") for name in imports(path, text))
+    return {part[1] for part in parts if part[0] == "lic_lab" and len(part) > 1} - {room(path)}
+
+
+def complaints(path: Path, text: str | None = None) -> list[str]:
+    """What is wrong with a file's imports, by floor."""
+    here = room(path)
+    allowed = {name for name, floor in FLOOR.items() if floor < FLOOR[here]}
+    return [f"{here} (floor {FLOOR[here]}) imports {name}" for name in sorted(rooms_used(path, text) - allowed)]
+
+
+def test_every_room_has_a_floor():
+    assert {room(path) for path in FILES} - {FRONT_DOOR} <= FLOOR.keys()
+
+
+@pytest.mark.parametrize("path", FILES_IN_ROOMS, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_a_room_imports_only_from_lower_floors(path):
+    assert not complaints(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("ops/x.py", "from lic_lab.coding import tables"),
+        ("ops/x.py", "from lic_lab import models"),
+        ("ops/scan/x.py", "from ...models import base"),
+        ("ops/x.py", "import lic_lab.cli as c"),
+        ("training/x.py", "def f():\n    from lic_lab.codecs.base import ImageCodec"),
+        ("models/x.py", "WHERE = 'lic_lab.codecs.learned:LearnedCodec'"),
+    ],
+)
+def test_the_rule_sees_every_way_of_importing_upwards_or_sideways(file, text):
+    assert complaints(HOUSE / file, text)
+
+
+def test_the_rule_lets_a_room_use_itself_and_lower_floors():
+    text = "import torch\nfrom . import base\nfrom ..ops.color import to_u8\nfrom lic_lab.errors import LicLabError"
+    assert not complaints(HOUSE / "models/x.py", text)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) == "coding"], ids=lambda p: p.name)
+def test_coding_never_imports_torch(path):
+    assert not {name for name in imports(path) if name.split(".")[0] == "torch"}
+    assert "types" not in rooms_used(path)  # it imports torch
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) == "codecs"], ids=lambda p: p.name)
+def test_only_the_learned_codec_opens_the_door_to_our_models(path):
+    learned = {"models", "entropy", "blocks"} & rooms_used(path)
+    assert not learned or path.name == "learned.py"

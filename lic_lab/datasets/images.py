@@ -3,6 +3,7 @@
 import io
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -68,14 +69,15 @@ def write_bytes(path, data: bytes) -> None:
     Raises LicLabError where the folder is missing or cannot be written.
     """
     path = Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         draft.write_bytes(data)
         draft.replace(path)
     except OSError as error:
         raise LicLabError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # it is gone where all went well, and was never there where the folder is missing
+            draft.unlink()
 
 
 def list_images(folder) -> list[Path]:
@@ -91,29 +93,29 @@ def list_images(folder) -> list[Path]:
 
 
 def _from_path(path: Path) -> np.ndarray:
-    if not path.exists():
+    if not os.path.exists(path):  # false, not an error, where a folder may not be entered
         raise LicLabError(f"no such picture: {str(path)!r}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise LicLabError(f"{str(path)!r} is a folder, not a picture: list_images(folder) names the pictures in it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter and says more
             picture = Image.open(path)
+            frames = getattr(picture, "n_frames", 1)
     except Image.DecompressionBombError as error:
-        raise LicLabError(f"{str(path)!r} is too large: {error}") from error
+        raise LicLabError(f"{str(path)!r} is too large ({error}): scale it down") from error
     except Image.UnidentifiedImageError as error:
         raise LicLabError(f"{str(path)!r} is not a picture that Pillow can read: convert it to PNG") from error
     except Exception as error:  # parsers of foreign bytes raise almost anything
         raise LicLabError(f"cannot read {str(path)!r}: {error}") from error
+    if frames > 1:
+        warnings.warn(f"{str(path)!r} has {frames} frames: only the first is read", stacklevel=3)
     with picture:
         return _from_pil(picture, repr(str(path)))
 
 
 def _from_pil(picture: Image.Image, name: str) -> np.ndarray:
     _check_size(picture.height, picture.width, name)  # before anything is decoded
-    if getattr(picture, "n_frames", 1) > 1:
-        warnings.warn(f"{name} has {picture.n_frames} frames: only the first is read", stacklevel=3)
-        picture.seek(0)
     try:
         picture = ImageOps.exif_transpose(picture)
         if picture.has_transparency_data:
@@ -128,10 +130,9 @@ def _from_pil(picture: Image.Image, name: str) -> np.ndarray:
 
 
 def _deep_grey(values: np.ndarray) -> np.ndarray:
-    """Pillow's "I" mode holds 16-bit levels in 32-bit integers."""
-    if values.dtype.kind == "i" and values.size and 0 <= values.min() and values.max() <= 65535:
-        return values.astype(np.uint16)
-    return values.astype(np.uint16) if values.dtype.kind == "u" else values
+    """Pillow's mode "I" holds 16-bit levels in 32-bit integers; what does not fit is left for the check of ranges."""
+    fits = values.dtype.kind in "iu" and 0 <= values.min() and values.max() <= 65535
+    return values.astype(np.uint16) if fits else values
 
 
 def _channels_last(x: torch.Tensor) -> np.ndarray:

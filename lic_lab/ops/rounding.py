@@ -12,7 +12,7 @@ def add_noise(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
 
     The density of the sum is that of x smeared over one bin, so its differential entropy stands for the discrete
     entropy of the rounded x. The gradient is that of the identity.
-    Source: Ballé, Laparra and Simoncelli 2017 (arXiv 1611.01704), Sec. 3, eq. 10.
+    Source: Ballé, Laparra and Simoncelli 2017 (arXiv 1611.01704), Sec. 3.
     """
     noise = torch.rand(x.shape, dtype=x.dtype, device=x.device, generator=generator)
     return x + (noise - 0.5)

@@ -1,0 +1,1 @@
+"""How good (quality), how many bits (rate), and both in one number (BD-rate)."""

@@ -1,0 +1,64 @@
+"""Integers under a Gaussian: what they cost, and the integer tables that code them."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lic_lab.coding.tables import Tables
+from lic_lab.entropy.density import LIKELIHOOD_FLOOR
+from lic_lab.ops.rounding import lower_bound
+
+SCALE_MIN, SCALE_MAX, SCALES = 0.11, 256.0, 128
+_TAIL_SIGMAS = 4.3  # beyond this a symbol is an escape
+
+
+@cache
+def scale_ladder() -> np.ndarray:
+    """Give the 128 log-spaced standard deviations that have a table: float64, 0.11 to 256."""
+    steps = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
+    return np.array([SCALE_MIN * math.exp(steps * i) for i in range(SCALES)])
+
+
+@cache
+def scale_boundaries() -> Tensor:
+    """Give the 127 geometric midpoints between neighbouring scales, rounded to 2**-20 so that they are exact."""
+    ladder = scale_ladder()
+    return torch.from_numpy(np.round(np.sqrt(ladder[1:] * ladder[:-1]) * 2**20) / 2**20)
+
+
+@cache
+def tables() -> Tables:
+    """Give one integer table per scale, for integers around a mean of zero."""
+    pmfs, offsets = [], []
+    for scale in scale_ladder():
+        half = max(1, math.ceil(_TAIL_SIGMAS * scale))
+        edges = np.array([0.5 * math.erfc((0.5 - k) / (scale * math.sqrt(2))) for k in range(-half, half + 2)])
+        pmfs.append(np.diff(edges) if half < 4 else _symmetric(np.diff(edges)))
+        offsets.append(-half)
+    return Tables.from_pmfs(pmfs, offsets)
+
+
+def _symmetric(pmf: np.ndarray) -> np.ndarray:
+    return (pmf + pmf[::-1]) / 2
+
+
+def table_index(scale: Tensor) -> Tensor:
+    """Give the table of each standard deviation, any shape: comparisons only, so equal on every device."""
+    return torch.bucketize(scale, scale_boundaries().to(scale.device, scale.dtype))
+
+
+def likelihood(residual: Tensor, scale: Tensor) -> Tensor:
+    """Give the probability of the unit interval around `residual` under N(0, scale^2): any shape, [1e-9, 1].
+
+    `scale` below 0.11 counts as 0.11, with a gradient that can still raise it.
+    """
+    scale = lower_bound(scale.float(), SCALE_MIN)
+    distance = residual.float().abs()
+    upper, lower = (0.5 - distance) / scale, (-0.5 - distance) / scale
+    p = 0.5 * (torch.erfc(-upper * 2**-0.5) - torch.erfc(-lower * 2**-0.5))
+    return lower_bound(p, LIKELIHOOD_FLOOR)

@@ -1,0 +1,108 @@
+"""Three ways to walk the same entropy model: Estimate adds bits, Encode pushes symbols, Decode pops them.
+
+Every step hands its latent to the wire and gets back what the *decoder* will hold. A step cannot look at anything
+else, so training, writing and reading cannot drift apart. On Encode and Decode the latent comes back in float64, and
+float64 is what makes the layers of `entropy.exact` compute without rounding differences.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lic_lab.entropy import gaussian
+from lic_lab.entropy.density import FactorizedDensity
+from lic_lab.entropy.exact import snap
+from lic_lab.errors import LicLabError
+from lic_lab.ops.rounding import add_noise, round_ste
+from lic_lab.types import Map
+
+_INT32 = 2**31 - 1
+
+
+class Estimate:
+    """Count bits without writing any: with uniform noise in training, on rounded values otherwise.
+
+    parts: bits per picture (b,), by name.   maps: bits per latent element (b, c, h, w), one per step, in coding
+    order, where `keep_maps` asks for them.
+    """
+
+    def __init__(self, *, training: bool, keep_maps: bool = False):
+        self.training, self.keep_maps = training, keep_maps
+        self.parts: dict[str, Tensor] = {}
+        self.maps: dict[str, list[Map]] = {}
+
+    def factorized(self, z: Map, density: FactorizedDensity, shape: tuple[int, ...]) -> Map:
+        median = density.median[None, :, None, None]
+        z_hat = round_ste(z - median) + median
+        self._add("z", density.likelihood(add_noise(z) if self.training else z_hat))
+        return z_hat
+
+    def gaussian(self, y: Map, mean: Map, scale: Map) -> Map:
+        residual = y - mean
+        rounded = round_ste(residual)
+        self._add("y", gaussian.likelihood(add_noise(residual) if self.training else rounded, scale))
+        return rounded + mean
+
+    def _add(self, part: str, likelihood: Map) -> None:
+        bits = -torch.log2(likelihood)
+        self.parts[part] = self.parts.get(part, 0) + bits.flatten(1).sum(1)
+        if self.keep_maps:
+            self.maps.setdefault(part, []).append(bits.detach())
+
+
+class Encode:
+    """Push the symbols of one picture into a coder of `lic_lab.coding` (anything with `push`)."""
+
+    def __init__(self, coder):
+        self.coder = coder
+
+    def factorized(self, z: Map, density: FactorizedDensity, shape: tuple[int, ...]) -> Map:
+        median = _column(density.median)
+        symbols = _integers(z.double() - median)
+        self.coder.push(_numpy(symbols), density.tables, _channel_index(shape))
+        return symbols + median
+
+    def gaussian(self, y: Map, mean: Map, scale: Map) -> Map:
+        mean = snap(mean)
+        symbols = _integers(y.double() - mean)
+        self.coder.push(_numpy(symbols), gaussian.tables(), _numpy(gaussian.table_index(scale)))
+        return symbols + mean
+
+
+class Decode:
+    """Pop the symbols of one picture from a coder of `lic_lab.coding` (anything with `pop`)."""
+
+    def __init__(self, coder):
+        self.coder = coder
+
+    def factorized(self, z: None, density: FactorizedDensity, shape: tuple[int, ...]) -> Map:
+        symbols = self.coder.pop(density.tables, _channel_index(shape))
+        median = _column(density.median)
+        return torch.from_numpy(symbols).to(median.device, torch.float64) + median
+
+    def gaussian(self, y: None, mean: Map, scale: Map) -> Map:
+        symbols = self.coder.pop(gaussian.tables(), _numpy(gaussian.table_index(scale)))
+        return torch.from_numpy(symbols).to(mean.device, torch.float64) + snap(mean)
+
+
+Wire = Estimate | Encode | Decode
+
+
+def _column(median: Tensor) -> Tensor:
+    return snap(median)[None, :, None, None]
+
+
+def _integers(x: Tensor) -> Tensor:
+    if not torch.isfinite(x).all():
+        raise LicLabError("the latent holds NaN or infinity: the weights are damaged or training diverged")
+    return torch.round(x).clamp(-_INT32, _INT32)
+
+
+def _numpy(x: Tensor) -> np.ndarray:
+    return x.detach().to("cpu", torch.int32).numpy()
+
+
+def _channel_index(shape: tuple[int, ...]) -> np.ndarray:
+    return np.ascontiguousarray(np.broadcast_to(np.arange(shape[1], dtype=np.int32)[None, :, None, None], shape))

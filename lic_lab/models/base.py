@@ -1,0 +1,166 @@
+"""What every model can do: estimate in `forward`, write in `compress`, read in `decompress`. Written once."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import torch
+from torch import Tensor, nn
+
+from lic_lab.blocks.gain import Gain
+from lic_lab.coding import container
+from lic_lab.coding.container import Header
+from lic_lab.coding.fast import Decoder, Encoder
+from lic_lab.entropy.wires import Decode, Encode, Estimate
+from lic_lab.errors import LicLabError
+from lic_lab.ops.geometry import crop_to, pad_to_multiple
+from lic_lab.types import Image, Map, Output
+
+RATE_STEPS = 4096  # rate points are stored as multiples of 1/4096 of a rung
+DETERMINISM = 2  # level of `coding.container`: same weights decode on any instruction set or device
+
+
+class Codec(nn.Module):
+    """A learned codec: `analysis`, a `latent` entropy model and `synthesis`, tied together here and nowhere else.
+
+    A subclass sets `code` (its number in the file), the three modules, and calls `super().__init__` with the ladder
+    of lambdas (ascending) and the number of latent channels. One lambda means a fixed-rate model without gains.
+    """
+
+    code: int  # 1 ... 255, written into every file
+    stride = 16  # x (b, 3, h, w) -> y (b, latent, h/16, w/16)
+    multiple = 64  # pictures are padded to this, so that z has whole rows and columns
+
+    def __init__(self, latent: int, lambdas: list[float]):
+        super().__init__()
+        self.lambdas = list(lambdas)
+        self.gain = Gain(latent, self.lambdas) if len(self.lambdas) > 1 else None
+
+    @property
+    def rates(self) -> int:
+        """Number of rungs on the ladder of lambdas; rate points go from 0 to rates - 1."""
+        return len(self.lambdas)
+
+    def rate_for_lambda(self, lmbda: float) -> float:
+        """Give the rate point at which this model minimises R + lambda 255^2 MSE; raises LicLabError outside the ladder."""
+        low, high = self.lambdas[0], self.lambdas[-1]
+        if not low <= lmbda <= high:
+            raise LicLabError(f"lambda {lmbda:g} is outside what this model was trained for: {low:g} to {high:g}")
+        logs = [math.log(v) for v in self.lambdas]
+        i = max(k for k in range(len(logs)) if logs[k] <= math.log(lmbda) + 1e-12)
+        return float(i) if i == len(logs) - 1 else i + (math.log(lmbda) - logs[i]) / (logs[i + 1] - logs[i])
+
+    def lambda_for_rate(self, rate: Tensor) -> Tensor:
+        """Give lambda at each rate point (b,), interpolated geometrically between rungs."""
+        logs = torch.log(torch.tensor(self.lambdas, dtype=torch.float32, device=rate.device))
+        below = rate.floor().clamp(0, max(len(logs) - 2, 0)).long()
+        above = (below + 1).clamp(max=len(logs) - 1)
+        return torch.exp(torch.lerp(logs[below], logs[above], (rate - below).float()))
+
+    def forward(self, x: Image, rate: float | Tensor | None = None, wire: Estimate | None = None) -> Output:
+        """Estimate reconstruction and bits; noise stands for rounding in training mode.
+
+        x: (b, 3, h, w) in [0, 1].   rate: one rate point, or one per picture (b,); None means the middle of the ladder.
+        """
+        wire = wire or Estimate(training=self.training)
+        size, rate = x.shape[-2:], self._rate(rate, len(x))
+        y_hat = self._code_latent(self.analyse(x), rate, wire, self._latent_size(*size))
+        return Output(self._reconstruct(y_hat, rate, size), wire.parts)
+
+    @torch.no_grad()
+    def compress(self, x: Image, rate: float | None = None, *, y: Map | None = None) -> bytes:
+        """Write one picture (1, 3, h, w) in [0, 1] as the bytes of a whole .lic file.
+
+        y: the answer of `analyse(x)`, to try several rates without repeating the analysis.
+        Raises LicLabError for more than one picture, a rate outside the ladder, or weights that give NaN.
+        """
+        if x.dim() != 4 or x.shape[:2] != (1, 3):
+            raise LicLabError(f"compress takes one picture shaped (1, 3, h, w), got {tuple(x.shape)}")
+        self._refuse_training("compress")
+        step = self._rate_step(rate)
+        height, width = x.shape[-2:]
+        coder = Encoder()
+        self._code_latent(self.analyse(x) if y is None else y, self._rate(step / RATE_STEPS, 1), Encode(coder), self._latent_size(height, width))
+        header = Header(self.code, self.fingerprint(), width, height, step, DETERMINISM)
+        return container.pack(header, coder.finish(), coder.checksum)
+
+    @torch.no_grad()
+    def decompress(self, data: bytes) -> Image:
+        """Read the bytes of a whole .lic file back into a picture (1, 3, h, w), clamped to [0, 1].
+
+        Raises CorruptStreamError for anything that is not an undamaged file, LicLabError for other weights' files.
+        """
+        self._refuse_training("decompress")
+        header, y_hat = self.decode_latent(data)
+        rate = self._rate(header.rate / RATE_STEPS, 1)
+        return self._reconstruct(y_hat, rate, (header.height, header.width)).clamp(0, 1)
+
+    @torch.no_grad()
+    def decode_latent(self, data: bytes) -> tuple[Header, Map]:
+        """Read the header and the latent (1, latent, h/16, w/16), float64, that synthesis will be given."""
+        header, payload, checksum = container.unpack(data)
+        if header.codec != self.code or header.fingerprint != self.fingerprint():
+            raise LicLabError(
+                f"this file was written by codec {header.codec} with weights {header.fingerprint.hex()}; "
+                f"this model is codec {self.code} with weights {self.fingerprint().hex()}: load the weights that wrote it"
+            )
+        decoder = Decoder(payload)
+        size = self._latent_size(header.height, header.width)
+        y_hat = self._code_latent(None, self._rate(header.rate / RATE_STEPS, 1), Decode(decoder), size)
+        decoder.close()
+        container.verify(header, checksum, decoder.checksum)
+        return header, y_hat
+
+    def analyse(self, x: Image) -> Map:
+        """Give the latent before gain and rounding: (b, 3, h, w) -> (b, latent, H/16, W/16), H W padded to 64."""
+        return self.analysis(pad_to_multiple(x, self.multiple))
+
+    def _code_latent(self, y: Map | None, rate: Tensor, wire, size: tuple[int, int]) -> Map:
+        """Walk the entropy model between gain and inverse gain, with autocast off: bits are counted in float32."""
+        gain, inverse = self.gain(rate) if self.gain else (1.0, 1.0)
+        device = next(self.parameters()).device.type
+        with torch.autocast(device, enabled=False):
+            return self.latent(None if y is None else y.float() * gain, wire, size) * inverse
+
+    def _reconstruct(self, y_hat: Map, rate: Tensor, size: tuple[int, int]) -> Image:
+        weight = next(self.parameters())
+        return crop_to(self.synthesis(y_hat.to(weight.dtype)), *size).float()
+
+    def _latent_size(self, height: int, width: int) -> tuple[int, int]:
+        return tuple(math.ceil(n / self.multiple) * self.multiple // self.stride for n in (height, width))
+
+    def _rate_step(self, rate: float | None) -> int:
+        rate = (self.rates - 1) / 2 if rate is None else float(rate)
+        if not 0 <= rate <= self.rates - 1:
+            raise LicLabError(f"rate point {rate:g} is off the ladder: this model has 0 to {self.rates - 1}")
+        return round(rate * RATE_STEPS)
+
+    def _rate(self, rate: float | Tensor | None, batch: int) -> Tensor:
+        device = next(self.parameters()).device
+        if isinstance(rate, Tensor) and rate.dim():
+            return rate.to(device, torch.float32)
+        return torch.full((batch,), self._rate_step(rate) / RATE_STEPS, device=device)
+
+    def _refuse_training(self, what: str) -> None:
+        if self.training:
+            raise LicLabError(f"{what} needs a model in evaluation mode: call model.eval() first")
+
+    def fingerprint(self) -> bytes:
+        """Give 4 bytes that name these very weights and tables; remembered until a parameter changes."""
+        state = self.state_dict()
+        key = tuple((t.data_ptr(), t._version) for t in state.values())
+        if getattr(self, "_fingerprint", (None,))[0] != key:
+            digest = hashlib.sha256(type(self).__name__.encode())
+            for name, tensor in sorted(state.items()):
+                digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+            for tables in self.coding_tables():
+                digest.update(b"".join(a.tobytes() for _, a in sorted(tables.to_arrays().items())))
+            self._fingerprint = (key, digest.digest()[:4])
+        return self._fingerprint[1]
+
+    def coding_tables(self):
+        """Give every integer table a file of this model depends on."""
+        from lic_lab.entropy import gaussian
+
+        return [self.latent.density.tables, gaussian.tables()]

@@ -1,0 +1,51 @@
+"""Every model at every size: a model is one file plus the lines here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from lic_lab.errors import LicLabError
+from lic_lab.models.base import Codec
+from lic_lab.models.charm import Charm
+from lic_lab.models.hyperprior import Hyperprior
+
+# Nine rungs from about 0.1 to 1.2 bpp, each 1.9 times the one before.
+LADDER = tuple(round(0.0003 * (0.05 / 0.0003) ** (k / 8), 6) for k in range(9))
+
+PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
+    "hyperprior": {
+        "tiny": lambda: Hyperprior((8, 12, 16), 24, 8, lambdas=LADDER[::4], shortcut="dct"),
+        "lab": lambda: Hyperprior((48, 96, 128), 256, 64, lambdas=LADDER, shortcut="dct"),
+        "paper": lambda: Hyperprior(),
+    },
+    "charm": {
+        "tiny": lambda: Charm(
+            (8, 12, 16), 24, 8, (16, 16, 16), slices=(4, 8, 12), hidden=(16, 16), kernels=(3, 3, 1), lambdas=LADDER[::4], shortcut="dct"
+        ),
+        "lab": lambda: Charm(
+            (48, 96, 128), 256, 64, (128, 128, 128), slices=(16, 16, 32, 64, 128),
+            hidden=(112, 80), kernels=(3, 3, 1), lambdas=LADDER, shortcut="dct",
+        ),
+        "paper": lambda: Charm(),
+    },
+}  # fmt: skip
+
+
+def list_presets() -> dict[str, list[str]]:
+    """Give the preset names of every model: {"charm": ["tiny", "lab", "paper"], ...}."""
+    return {name: list(sizes) for name, sizes in PRESETS.items()}
+
+
+def build(name: str, preset: str = "tiny") -> Codec:
+    """Make an untrained model, in evaluation mode; raises LicLabError for names that do not exist, with the near ones."""
+    sizes = _find(name, PRESETS, "model")
+    return _find(preset, sizes, f"preset of {name}")().eval()
+
+
+def _find(name: str, table: dict, what: str):
+    if name not in table:
+        near = get_close_matches(name, table, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(table)}"
+        raise LicLabError(f"no {what} called {name!r}: {hint}")
+    return table[name]

@@ -1,8 +1,8 @@
 """The coder that files are written with: whole arrays to a compiled ANS coder, the symbols of one table at a time.
 
 Same three verbs as the readable coders (`rans.py`, `range_coder.py`): push, pop, finish. ANS is a stack, so `push` only
-collects, `finish` encodes backwards, and `pop` reads forwards. Within one push, symbols are grouped by table (stable sort):
-the compiled loop then runs with one model over a long array, instead of looking up a model for each symbol.
+collects, `finish` encodes backwards, and `pop` reads forwards. Within one push, symbols are grouped by table (stable
+sort): the compiled loop then runs with one model over a long array, instead of looking up a model for each symbol.
 
 The stream is the ANS state and its words, little-endian, the highest byte never zero. Source of the method: Duda,
 "Asymmetric numeral systems", arXiv 1311.2540; of the compiled coder: Bamler, "constriction", arXiv 2201.01741.
@@ -21,8 +21,11 @@ from lic_lab.errors import CorruptStreamError, LicLabError
 AnsCoder, Categorical, Uniform = stream.stack.AnsCoder, stream.model.Categorical, stream.model.Uniform
 
 SEED = 1 << (MAX_PRECISION - 1)
-"""The state an encoder starts from and a decoder must end at. From 0, frequent symbols would be free at first, and a decoder
-could go on for ever after the end of a stream; a lower state than this can only come from damage. Costs 23 bits per stream."""
+"""The state an encoder starts from and a decoder must end at; costs 23 bits per stream. From 0, frequent symbols would
+be free at first, and a decoder could go on for ever past the end. A lower state can only come from damage."""
+
+BLOCK = 1 << 18
+"""Symbols that are grouped together: few enough to sort within a processor's cache, which is four times faster."""
 
 _models: WeakKeyDictionary[Tables, dict[int, Categorical]] = WeakKeyDictionary()
 
@@ -33,7 +36,7 @@ class Encoder:
     def __init__(self):
         self.checksum = 0
         """CRC-32 of all symbols pushed so far, as little-endian int32, in push order."""
-        self._steps = []
+        self._blocks = []
 
     def push(self, symbols: np.ndarray, tables: Tables, indices: np.ndarray) -> None:
         """Add symbols (any shape; any int32) to be coded by the tables at indices (same shape, 0 .. len(tables) - 1).
@@ -45,14 +48,16 @@ class Encoder:
         if symbols.shape != indices.shape:
             raise LicLabError(f"symbols {symbols.shape} and table indices {indices.shape} must have one shape")
         self.checksum = zlib.crc32(symbols, self.checksum)
-        order, counts = _grouped(indices, tables)
-        self._steps.append((symbols.ravel()[order], tables, counts))
+        flat, symbols = indices.ravel(), symbols.ravel()
+        for begin in range(0, symbols.size, BLOCK):
+            order, counts = _grouped(flat[begin : begin + BLOCK], tables)
+            self._blocks.append((symbols[begin : begin + BLOCK].take(order, mode="clip"), tables, counts))
 
     def finish(self) -> bytes:
         """Write everything pushed as one stream of bytes."""
         coder = AnsCoder(np.array([SEED], np.uint32))
-        for step in reversed(self._steps):
-            _encode_step(coder, *step)
+        for block in reversed(self._blocks):
+            _encode_block(coder, *block)
         return coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
 
 
@@ -72,17 +77,18 @@ class Decoder:
     def pop(self, tables: Tables, indices: np.ndarray) -> np.ndarray:
         """Read as many symbols as there are indices; int32, shaped like indices.
 
-        Raises CorruptStreamError when the stream cannot hold that many, or runs out, and LicLabError for impossible indices.
+        Raises CorruptStreamError when the stream cannot hold that many or runs out, LicLabError for impossible indices.
         """
         indices = _checked_indices(indices, tables)
         if indices.size > tables.most_symbols(4 * self._coder.num_words()):
             raise CorruptStreamError(
                 f"the symbol stream is too short for {indices.size} more symbols; get the file again"
             )
-        order, counts = _grouped(indices, tables)
-        symbols = np.empty(indices.size, np.int32)
-        symbols[order] = _decode_step(self._coder, tables, counts)
-        self._check_state()
+        flat, symbols = indices.ravel(), np.empty(indices.size, np.int32)
+        for begin in range(0, symbols.size, BLOCK):
+            order, counts = _grouped(flat[begin : begin + BLOCK], tables)
+            symbols[begin : begin + BLOCK][order] = _decode_block(self._coder, tables, counts)
+            self._check_state()
         self.checksum = zlib.crc32(symbols.astype("<i4", copy=False), self.checksum)
         return symbols.reshape(indices.shape)
 
@@ -124,14 +130,16 @@ def _grouped(indices: np.ndarray, tables: Tables) -> tuple[np.ndarray, np.ndarra
     """Give the stable order that puts equal indices together, and how many there are of each, (k,)."""
     small = np.uint8 if len(tables) <= 256 else np.uint16 if len(tables) <= 65536 else np.int64
     indices = indices.ravel().astype(small, copy=False)  # NumPy sorts 8 and 16 bits by radix: linear time
-    return np.argsort(indices, kind="stable"), np.bincount(indices, minlength=len(tables))
+    order = np.argsort(indices, kind="stable")
+    edges = np.searchsorted(indices, np.arange(len(tables)), sorter=order)
+    return order, np.diff(edges, append=indices.size)
 
 
 def _model(tables: Tables, index: int) -> Categorical:
     """Give the compiled model of one table, made at first use.
 
     constriction spreads 2**24 - n over n slots in proportion to the weights and then adds 1 to each. Weights of
-    freq * 2**(24 - precision) - 1 sum to just that, so the scale is exactly 1 and the frequencies come out as they went in.
+    freq * 2**(24 - precision) - 1 sum to just that: the scale is exactly 1, and frequencies come out as they went in.
     """
     models = _models.setdefault(tables, {})
     if index not in models:
@@ -148,8 +156,8 @@ def _runs(counts: np.ndarray) -> list[tuple[int, int, int]]:
     return list(zip(used.tolist(), (ends - counts[used]).tolist(), ends.tolist(), strict=True))
 
 
-def _encode_step(coder: AnsCoder, symbols: np.ndarray, tables: Tables, counts: np.ndarray) -> None:
-    """Put one step's sorted symbols on the stack: their escapes first (they are read last), then the tables, last one first."""
+def _encode_block(coder: AnsCoder, symbols: np.ndarray, tables: Tables, counts: np.ndarray) -> None:
+    """Put one block's sorted symbols on the stack: first their escapes (read last), then the tables backwards."""
     coded = symbols - np.repeat(tables.offset - 1, counts)  # 1 .. size - 1 inside the table; may wrap outside
     escaped = coded.view(np.uint32) - np.uint32(1) >= np.repeat((tables.size - 1).astype(np.uint32), counts)
     if escaped.any():
@@ -161,8 +169,8 @@ def _encode_step(coder: AnsCoder, symbols: np.ndarray, tables: Tables, counts: n
             coder.encode_reverse(coded[begin:end], _model(tables, index))
 
 
-def _decode_step(coder: AnsCoder, tables: Tables, counts: np.ndarray) -> np.ndarray:
-    """Read one step's sorted symbols, int32: the mirror image of `_encode_step`."""
+def _decode_block(coder: AnsCoder, tables: Tables, counts: np.ndarray) -> np.ndarray:
+    """Read one block's sorted symbols, int32: the mirror image of `_encode_block`."""
     coded = np.zeros(int(counts.sum()), np.int32)
     for index, begin, end in _runs(counts):
         if tables.size[index] > 1:

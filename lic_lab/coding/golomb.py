@@ -8,7 +8,8 @@ A value v >= 0 is written as the length of v + 1 in bits, then those bits withou
     2         11         1        1        011
     6        111         2       11        00111
 
-Source: Teuhola, "A compression method for clustered bit-vectors", Information Processing Letters 7 (1978); order 0, as in H.264.
+Source: Teuhola, "A compression method for clustered bit-vectors", Information Processing Letters 7 (1978); order 0, as
+in H.264.
 """
 
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ PIECE = 16
 
 
 def fold(symbols: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Number the integers outside low..high, nearest first: high + 1, low - 1, high + 2, low - 2, ... become 0, 1, 2, 3, ...
+    """Number the integers outside low..high, nearest first: high + 1, low - 1, high + 2, ... become 0, 1, 2, ...
 
     symbols, low, high: int64 arrays of one shape, low <= high + 1; returns int64 >= 0. Inverse: `unfold`.
     """
@@ -43,9 +44,9 @@ def lengths(values: np.ndarray) -> np.ndarray:
 
 
 def pieces(suffix_lengths: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
-    """Cut suffixes into pieces that a table-driven coder can take: yields (positions, shift, bits), shortest suffixes first.
+    """Cut suffixes into pieces that a table-driven coder can take, shortest suffixes first: (positions, shift, bits).
 
-    A piece is `suffix[positions] >> shift`, of which the lowest `bits` (1..16) count. Reader and writer walk this same list.
+    A piece is `suffix[positions] >> shift`, of which the lowest `bits` (1..16) count. Reader and writer walk one list.
     """
     for length in np.unique(suffix_lengths).tolist():
         positions = np.flatnonzero(suffix_lengths == length)
@@ -66,7 +67,7 @@ def encode(values: np.ndarray) -> bytes:
 
 
 def decode(data: bytes, count: int) -> np.ndarray:
-    """Read back `count` values, int64 (count,); CorruptStreamError unless data is exactly what `encode` writes for them."""
+    """Read back `count` values, int64 (count,); CorruptStreamError unless data is exactly what `encode` writes."""
     bits = "".join(f"{byte:08b}" for byte in data)
     values, at = [], 0
     while len(values) < count:

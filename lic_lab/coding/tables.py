@@ -1,8 +1,8 @@
 """Probability tables of whole numbers: what encoder and decoder must agree on to the last bit.
 
-A table gives each of its slots a frequency; the frequencies add up to 2**precision exactly, so the probability of slot s is
-freq[s] / 2**precision on every machine. The last slot is the ESCAPE: it stands for every integer that has no slot of its own,
-and an exp-Golomb number (`golomb.py`) follows it. Any int32 can be coded by any table; nothing is ever clipped.
+A table gives each of its slots a frequency; the frequencies add up to 2**precision exactly, so the probability of slot
+s is freq[s] / 2**precision on every machine. The last slot is the ESCAPE: it stands for every integer that has no slot
+of its own, and an exp-Golomb number (`golomb.py`) follows. Any int32 can be coded by any table; nothing is clipped.
 """
 
 from collections.abc import Sequence
@@ -65,9 +65,10 @@ class Tables:
     def from_pmfs(cls, pmfs: Sequence[np.ndarray], offsets: Sequence[int], precision: int = 16) -> "Tables":
         """Turn probabilities into integer tables: one rounding, then whole-number arithmetic only, ties by index.
 
-        pmfs: k arrays (rows of a matrix, or of different lengths; a length of 0 leaves the escape alone); pmfs[i][s] is the
-        probability of the integer offsets[i] + s. What a row lacks to 1 is the probability of the escape; a row above 1 is
-        normalised. Raises LicLabError for negative or non-finite probabilities and for rows with more slots than 2**precision.
+        pmfs: k arrays (rows of a matrix, or of different lengths; a length of 0 leaves the escape alone); pmfs[i][s] is
+        the probability of the integer offsets[i] + s. What a row lacks to 1 is the probability of the escape; a row
+        above 1 is normalised. The largest frequency is capped (`_capped`).
+        Raises LicLabError for negative or non-finite probabilities and for rows with more slots than 2**precision.
         """
         if len(pmfs) != len(offsets) or not len(pmfs):
             raise LicLabError(
@@ -111,7 +112,7 @@ class Tables:
         return golomb.unfold(np.asarray(values, np.int64), low, low + self.size[indices] - 2)
 
     def symbol_bits(self, symbols: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        """Give the ideal cost of each symbol in bits, escapes included: -log2(freq / 2**precision); float64, same shape."""
+        """Give each symbol's ideal cost in bits, escapes included: -log2(freq / 2**precision); float64, same shape."""
         symbols, indices = np.broadcast_arrays(np.asarray(symbols, np.int64), indices)
         slot = self.slots(symbols, indices)
         bits = self.precision - np.log2(self.freq[indices, slot])
@@ -121,7 +122,7 @@ class Tables:
         return bits
 
     def cost_bits(self, symbols: np.ndarray, indices: np.ndarray) -> float:
-        """Add up the ideal cost of symbols (any shape) under the tables at indices (same shape), in bits, escapes included."""
+        """Add up the ideal cost of symbols under the tables at indices (same shape), in bits, escapes included."""
         return float(self.symbol_bits(symbols, indices).sum())
 
     @cached_property
@@ -134,7 +135,7 @@ class Tables:
     def most_symbols(self, payload_bytes: int) -> int:
         """Bound the symbols that a payload can hold: a decoder asks before it allocates for what a header claims.
 
-        Never below what an encoder of this package can put there: 4 bytes and 1 % are added for the coder's own rounding.
+        Never below what an encoder of this package can put there: 4 bytes and 1 % are added for a coder's rounding.
         """
         return int(8 * (payload_bytes + 4) * 1.01 / self.min_cost_bits)
 
@@ -168,7 +169,7 @@ def _frequencies(pmf: np.ndarray, precision: int) -> np.ndarray:
     shares = np.append(pmf, max(0.0, 1.0 - mass)) / max(1.0, mass)
     freq = np.maximum(np.floor(shares * total + 0.5).astype(np.int64), 1)
     while missing := total - int(freq.sum()):
-        # One step up or down for the slots that feel it least: those within a factor of two of the largest, largest first.
+        # One step up or down for the slots that feel it least: those above half of the largest, largest first.
         order = np.argsort(-freq, kind="stable")
         few = order[: min(abs(missing), int((2 * freq > freq.max()).sum()))]
         freq[few] += 1 if missing > 0 else -1
@@ -178,7 +179,7 @@ def _frequencies(pmf: np.ndarray, precision: int) -> np.ndarray:
 def _capped(freq: np.ndarray, most: int) -> np.ndarray:
     """Lower a frequency above `most` to it and deal the excess out to the others, most frequent first.
 
-    14 / 65536 of the range costs the commonest symbol 3e-4 bits more, and lets the length of a file bound what it can claim.
+    14 / 65536 of the range costs the commonest symbol 3e-4 bits, and lets the length of a file bound what it can claim.
     """
     top = int(np.argmax(freq))
     excess = int(freq[top]) - most
@@ -191,4 +192,4 @@ def _capped(freq: np.ndarray, most: int) -> np.ndarray:
 
 
 LENGTHS = Tables.from_pmfs([0.5 ** np.arange(1, golomb.MAX_LENGTH + 2)], [0])
-"""The table for the length of an exp-Golomb suffix, 0..33: length n has probability 2**-(n + 1), as its bit string would."""
+"""The table for the length of an exp-Golomb suffix, 0..33: length n has probability 2**-(n + 1), as in bits."""

@@ -5,6 +5,7 @@ interval that the curves share; rate enters as its logarithm. Source: Bjøntegaa
 package: Herglotz et al. 2022, "Beyond Bjøntegaard".
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,8 +13,7 @@ import numpy as np
 from lic_lab.errors import LicLabError
 
 MIN_POINTS = 4
-# Share of the joint interval. Below it the number speaks for less than half of the curves, and the package warns.
-MIN_OVERLAP = 0.5
+MIN_OVERLAP = 0.5  # share of the shorter curve; below it a warning says how little the number speaks for
 
 Values = Sequence[float]
 
@@ -23,13 +23,13 @@ def bd_rate(anchor_bpp: Values, anchor_db: Values, bpp: Values, db: Values) -> f
 
     Each curve: four points or more in any order, rate in bpp (> 0), quality in dB (PSNR, or MS-SSIM through
     `ms_ssim_db`), quality growing strictly with rate. Raises LicLabError otherwise, and where the curves share no
-    quality.
+    quality; warns where they share less than half of the shorter one.
     """
     from bjontegaard import bd_rate as measure
 
     anchor, curve = _curve(anchor_bpp, anchor_db, "anchor"), _curve(bpp, db, "tested")
     _check_overlap(anchor[1], curve[1], "dB")
-    return float(measure(*anchor, *curve, method="pchip", require_matching_points=False, min_overlap=MIN_OVERLAP))
+    return float(measure(*anchor, *curve, method="pchip", require_matching_points=False, min_overlap=0))
 
 
 def bd_quality(anchor_bpp: Values, anchor_db: Values, bpp: Values, db: Values) -> float:
@@ -38,7 +38,7 @@ def bd_quality(anchor_bpp: Values, anchor_db: Values, bpp: Values, db: Values) -
 
     anchor, curve = _curve(anchor_bpp, anchor_db, "anchor"), _curve(bpp, db, "tested")
     _check_overlap(anchor[0], curve[0], "bpp")
-    return float(measure(*anchor, *curve, method="pchip", require_matching_points=False, min_overlap=MIN_OVERLAP))
+    return float(measure(*anchor, *curve, method="pchip", require_matching_points=False, min_overlap=0))
 
 
 def rising_points(bpp: Values, db: Values) -> tuple[np.ndarray, np.ndarray]:
@@ -72,6 +72,10 @@ def _curve(bpp: Values, db: Values, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_overlap(anchor: np.ndarray, curve: np.ndarray, unit: str) -> None:
-    if max(anchor[0], curve[0]) >= min(anchor[-1], curve[-1]):
-        ranges = " and ".join(f"{side[0]:g} to {side[-1]:g} {unit}" for side in (anchor, curve))
+    shared = min(anchor[-1], curve[-1]) - max(anchor[0], curve[0])
+    ranges = " and ".join(f"{side[0]:g} to {side[-1]:g} {unit}" for side in (anchor, curve))
+    if shared <= 0:
         raise LicLabError(f"anchor and tested curve share no interval ({ranges}): measure them where they meet")
+    share = shared / min(side[-1] - side[0] for side in (anchor, curve))
+    if share < MIN_OVERLAP:
+        warnings.warn(f"the curves share only {share:.0%} of the shorter one ({ranges})", stacklevel=3)

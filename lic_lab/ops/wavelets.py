@@ -107,6 +107,8 @@ def _lifting(wavelet: str) -> Lifting:
 
 def _analyse(x: Tensor, lifting: Lifting) -> tuple[Tensor, Tensor]:
     """Along the last axis: (..., n) -> low and high, each (..., ceil(n/2))."""
+    if x.shape[-1] == 1:  # no neighbours: a constant
+        return x * sqrt(2), torch.zeros_like(x)
     even, odd = x[..., 0::2], x[..., 1::2]
     for number, weights in enumerate(lifting.steps):
         if number % 2 == 0:
@@ -121,6 +123,8 @@ def _analyse(x: Tensor, lifting: Lifting) -> tuple[Tensor, Tensor]:
 
 def _synthesise(low: Tensor, high: Tensor, n: int, lifting: Lifting) -> Tensor:
     """Undo `_analyse`: low and high (..., ceil(n/2)) -> (..., n)."""
+    if n == 1:
+        return low / sqrt(2)
     even, odd = low / lifting.low, high[..., : n // 2] / lifting.high
     for number, weights in reversed(list(enumerate(lifting.steps))):
         if number % 2 == 0:
@@ -144,9 +148,6 @@ def _predict(even: Tensor, count: int, weights: tuple[float, float]) -> Tensor:
 def _update(odd: Tensor, count: int, weights: tuple[float, float], mirror: bool) -> Tensor:
     """For each even sample, the weighted odd samples to its left and right."""
     left, right = weights
-    if mirror and odd.shape[-1]:
-        first, last = odd[..., :1], odd[..., -1:]
-    else:  # a single sample has no odd neighbours at all
-        first = last = odd.new_zeros((*odd.shape[:-1], 1))
-    beyond = torch.cat([first, odd, last], dim=-1)
+    first, last = odd[..., :1], odd[..., -1:]
+    beyond = torch.cat([first, odd, last] if mirror else [0 * first, odd, 0 * last], dim=-1)
     return left * beyond[..., :count] + right * beyond[..., 1 : count + 1]

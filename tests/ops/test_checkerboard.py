@@ -1,0 +1,48 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lic_lab.errors import LicLabError
+from lic_lab.ops.checkerboard import anchor_mask, merge, split
+
+SIDES = st.integers(1, 40)
+
+
+@settings(max_examples=50, deadline=None)
+@given(SIDES, SIDES)
+def test_split_takes_each_value_once_and_merge_puts_it_back(h, w):
+    x = torch.rand(2, 3, h, w)
+    anchors, others = split(x)
+    assert anchors.shape == (2, 3, (h * w + 1) // 2)
+    assert others.shape == (2, 3, h * w // 2)
+    assert torch.equal(merge(anchors, others, (h, w)), x)
+
+
+def test_the_mask_is_a_chessboard():
+    assert anchor_mask(2, 3).tolist() == [[True, False, True], [False, True, False]]
+
+
+@settings(max_examples=30, deadline=None)
+@given(SIDES, SIDES)
+def test_anchors_touch_only_others_and_others_only_anchors(h, w):
+    mask = anchor_mask(h, w)
+    assert (mask[1:] != mask[:-1]).all()
+    assert (mask[:, 1:] != mask[:, :-1]).all()
+
+
+def test_both_halves_are_in_raster_order():
+    anchors, others = split(torch.arange(9).view(3, 3))
+    assert anchors.tolist() == [0, 2, 4, 6, 8]
+    assert others.tolist() == [1, 3, 5, 7]
+
+
+def test_counts_that_do_not_fit_are_refused():
+    anchors, others = split(torch.zeros(3, 3))
+    with pytest.raises(LicLabError, match="5 anchors and 4 others do not make a map of 3 x 4"):
+        merge(anchors, others, (3, 4))
+
+
+def test_gradients_pass_through_both():
+    x = torch.rand(1, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: merge(*(2 * half for half in split(x)), (3, 3)), x)

@@ -12,8 +12,9 @@ from lic_lab.blocks.gain import Gain
 from lic_lab.coding import container
 from lic_lab.coding.container import Header
 from lic_lab.coding.fast import Decoder, Encoder
+from lic_lab.entropy import gaussian
 from lic_lab.entropy.wires import Decode, Encode, Estimate
-from lic_lab.errors import LicLabError
+from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.ops.geometry import crop_to, pad_to_multiple
 from lic_lab.types import Image, Map, Output
 
@@ -34,7 +35,7 @@ class Codec(nn.Module):
 
     def __init__(self, latent: int, lambdas: list[float]):
         super().__init__()
-        self.lambdas = list(lambdas)
+        self.channels, self.lambdas = latent, list(lambdas)
         self.gain = Gain(latent, self.lambdas) if len(self.lambdas) > 1 else None
 
     @property
@@ -80,8 +81,8 @@ class Codec(nn.Module):
         self._refuse_training("compress")
         step = self._rate_step(rate)
         height, width = x.shape[-2:]
-        coder = Encoder()
-        self._code_latent(self.analyse(x) if y is None else y, self._rate(step / RATE_STEPS, 1), Encode(coder), self._latent_size(height, width))
+        coder, y = Encoder(), self.analyse(x) if y is None else y
+        self._code_latent(y, self._rate(step / RATE_STEPS, 1), Encode(coder), self._latent_size(height, width))
         header = Header(self.code, self.fingerprint(), width, height, step, DETERMINISM)
         return container.pack(header, coder.finish(), coder.checksum)
 
@@ -105,8 +106,12 @@ class Codec(nn.Module):
                 f"this file was written by codec {header.codec} with weights {header.fingerprint.hex()}; "
                 f"this model is codec {self.code} with weights {self.fingerprint().hex()}: load the weights that wrote it"
             )
-        decoder = Decoder(payload)
         size = self._latent_size(header.height, header.width)
+        if self.channels * math.prod(size) > gaussian.tables().most_symbols(len(payload)):
+            raise CorruptStreamError(
+                f"{len(data)} bytes cannot hold a picture of {header.width}x{header.height}: the file is damaged or cut off"
+            )
+        decoder = Decoder(payload)
         y_hat = self._code_latent(None, self._rate(header.rate / RATE_STEPS, 1), Decode(decoder), size)
         decoder.close()
         container.verify(header, checksum, decoder.checksum)
@@ -161,6 +166,4 @@ class Codec(nn.Module):
 
     def coding_tables(self):
         """Give every integer table a file of this model depends on."""
-        from lic_lab.entropy import gaussian
-
         return [self.latent.density.tables, gaussian.tables()]

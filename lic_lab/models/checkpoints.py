@@ -1,0 +1,89 @@
+"""Weights in one safetensors file: float16 tensors, integer tables, and the card that says where they come from."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from lic_lab.coding.tables import Tables
+from lic_lab.datasets.bundled import data_path
+from lic_lab.errors import LicLabError
+from lic_lab.models.base import Codec
+from lic_lab.models.presets import PRESETS, build
+
+_TABLES = "tables."  # prefix of the integer tables of z
+_HALF_FROM = 4096  # tensors with fewer elements stay float32: they weigh nothing and some are sensitive
+
+
+def save_model(model: Codec, path: str | Path, *, name: str, preset: str, card: dict | None = None) -> None:
+    """Write weights, tables and card to `path`, under a temporary name first.
+
+    Large tensors are rounded to float16 and the tables are made from the rounded weights, so `load_weights` gives a
+    model that decodes what any other copy of the file encoded. `model` itself is left as it was.
+    """
+    state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
+    stored = {k: v.half() if v.is_floating_point() and v.numel() >= _HALF_FROM else v for k, v in state.items()}
+    twin = build(name, preset)
+    twin.load_state_dict({k: v.to(state[k].dtype) for k, v in stored.items()})
+    tables = twin.latent.density.tables.to_arrays()
+    stored |= {_TABLES + k: torch.from_numpy(v.copy()) for k, v in tables.items()}
+    meta = {"name": name, "preset": preset, "card": json.dumps(card or {})}
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    save_file(stored, temporary, metadata=meta)
+    os.replace(temporary, path)
+
+
+def load_weights(path: str | Path) -> Codec:
+    """Give the model stored in a file of `save_model`, in evaluation mode.
+
+    Raises LicLabError for a missing file, one that is not ours, or weights that fit no preset of this version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise LicLabError(f"there are no weights at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            meta = file.metadata() or {}
+            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        model = build(meta["name"], meta["preset"])
+    except LicLabError:
+        raise
+    except Exception as error:  # safetensors raises its own type for anything unreadable
+        raise LicLabError(f"{path} is not a weight file of this package: {error}") from error
+    tables = {k.removeprefix(_TABLES): tensors.pop(k).numpy() for k in list(tensors) if k.startswith(_TABLES)}
+    try:
+        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    except RuntimeError as error:
+        raise LicLabError(f"{path} does not fit {meta['name']}/{meta['preset']} of this version: train it again") from error
+    model.latent.density.tables = Tables.from_arrays(tables)
+    model.card = json.loads(meta.get("card", "{}"))
+    return model.eval()
+
+
+def weights_path(name: str) -> Path:
+    """Give where the shipped weights of a model are, or would be."""
+    return data_path("weights", f"{name}.safetensors")
+
+
+def shipped() -> list[str]:
+    """List the models that come with trained weights, in the order of the presets."""
+    return [name for name in PRESETS if weights_path(name).is_file()]
+
+
+@cache
+def load_model(name: str) -> Codec:
+    """Give a model with its shipped weights, loaded once; raises LicLabError where there are none."""
+    if name in PRESETS and not weights_path(name).is_file():
+        have = ", ".join(shipped()) or "none yet"
+        raise LicLabError(f"no trained weights come with {name!r} (there are: {have}): train it with lic-lab train {name}")
+    if name not in PRESETS:
+        build(name)  # raises, with the near names
+    return load_weights(weights_path(name))

@@ -1,0 +1,172 @@
+"""One protocol for every codec, classical or learned: a picture in, the bytes of a whole file out, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from lic_lab.codecs import rate
+from lic_lab.codecs.rate import Ladder, Progress, Trials
+from lic_lab.datasets.images import max_pixels, read_image
+from lic_lab.errors import CorruptStreamError, LicLabError
+
+TARGETS = ("quality", "bpp", "max_bytes", "psnr", "lmbda")
+
+
+class ImageCodec:
+    """Something that turns a picture into a file and back, and that is charged for every byte of it.
+
+    name: what `load` is asked for ("jpeg").   label: for people ("JPEG").   kind: "classical" or "learned".
+    suffix: of its files (".jpg").   ladder: its knob, from the smallest file to the largest.
+    default_quality: taken by `compress` where no target is given.   settings: encoder, version, chroma, tune.
+    A codec supplies `_encode`, `_decode` and `settings`; `missing` where it is not always there.
+    """
+
+    name: str
+    label: str
+    kind = "classical"
+    suffix: str
+    ladder: Ladder
+    default_quality: float
+
+    @property
+    def settings(self) -> str:
+        """Encoder, version, chroma format and tune in one line: what has to be said beside every number."""
+        raise NotImplementedError
+
+    @property
+    def quality_range(self) -> tuple[float, float]:
+        """Lowest and highest quality number; which of the two gives the smaller file is said by `ladder.ends`."""
+        return tuple(sorted(self.ladder.ends))
+
+    def missing(self) -> str:
+        """Why this codec cannot run on this machine, and the mend; "" where it can."""
+        return ""
+
+    def encode(self, image: np.ndarray, quality: float) -> bytes:
+        """Encode a uint8 picture (h, w, 3) of any size from 1 x 1 as the bytes of a whole file, without metadata.
+
+        quality: the codec's own number within `quality_range`. Raises LicLabError for anything else.
+        """
+        self._check_here()
+        self._check_picture(image)
+        self._check_quality(quality)
+        try:
+            return self._encode(np.ascontiguousarray(image), quality)
+        except LicLabError:
+            raise
+        except Exception as error:  # encoders behind Python raise almost anything
+            height, width = image.shape[:2]
+            raise LicLabError(f"{self.name} cannot encode this {width} x {height} picture: {_line(error)}") from error
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """Decode the bytes of a whole file into a uint8 picture (h, w, 3).
+
+        Raises CorruptStreamError for bytes that are not an undamaged file of this codec, LicLabError where they ask
+        for more than `datasets.images.max_pixels()`.
+        """
+        self._check_here()
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise LicLabError(f"{self.name} decodes the bytes of a file, got {type(data).__name__}")
+        try:
+            return self._decode(bytes(data))
+        except LicLabError:
+            raise
+        except Exception as error:
+            raise CorruptStreamError(f"these bytes are not an undamaged {self.label} file: {_line(error)}") from error
+
+    def compress(
+        self,
+        image,
+        *,
+        quality: float | None = None,
+        bpp: float | None = None,
+        max_bytes: int | None = None,
+        psnr: float | None = None,
+        lmbda: float | None = None,
+        progress: Progress | None = None,
+    ) -> bytes:
+        """Write any picture that `read_image` takes as the bytes of a whole file, with at most one target.
+
+        quality: the codec's own number.   bpp, max_bytes: ceilings, never exceeded; where the knob is fine enough the
+        file is within 2 % below.   psnr: the smallest file with at least so many dB (RGB).   lmbda: the trade-off of
+        R + lambda 255^2 MSE, for codecs trained on one.   None: `default_quality`.
+        progress: called with a `rate.Trial` for every file that the search writes.
+        Raises LicLabError for several targets, and for one that cannot be met, with the best possible.
+        """
+        given = {k: v for k, v in zip(TARGETS, (quality, bpp, max_bytes, psnr, lmbda), strict=True) if v is not None}
+        if len(given) > 1:
+            raise LicLabError(f"give one target, not {' and '.join(f'{name}=' for name in given)}")
+        for name, value in given.items():
+            _check_number(name, value)
+        self._check_here()
+        image = read_image(image)
+        if bpp is None and max_bytes is None and psnr is None:
+            quality = self.default_quality if quality is None else quality
+            return self.encode(image, self.quality_for_lambda(lmbda) if lmbda else quality)
+        trials = Trials(image, self.ladder, self.encoder_for(image), None if psnr is None else self.decode, progress)
+        if psnr is not None:
+            return rate.smallest_reaching(trials, psnr, self.name).data
+        if bpp is not None:
+            max_bytes = rate.ceiling_in_bytes(bpp, *image.shape[:2])
+        return rate.largest_within(trials, max(math.floor(max_bytes), 1), self.name).data
+
+    def decompress(self, data: bytes) -> np.ndarray:
+        """Read the bytes of a whole file back into a uint8 picture (h, w, 3); the same as `decode`."""
+        return self.decode(data)
+
+    def encoder_for(self, image: np.ndarray) -> Callable[[float], bytes]:
+        """Give the function quality -> bytes that a search over one picture calls; here work can be shared."""
+        return lambda quality: self.encode(image, quality)
+
+    def quality_for_lambda(self, lmbda: float) -> float:
+        """Give the quality that minimises R + lambda 255^2 MSE; raises LicLabError for codecs that have no lambda."""
+        raise LicLabError(f"{self.name} has no lambda: give quality=, bpp=, max_bytes= or psnr=")
+
+    def _encode(self, image: np.ndarray, quality: float) -> bytes:
+        raise NotImplementedError
+
+    def _decode(self, data: bytes) -> np.ndarray:
+        raise NotImplementedError
+
+    def _check_here(self) -> None:
+        if reason := self.missing():
+            raise LicLabError(f"{self.name} cannot run on this machine: {reason}")
+
+    def _check_picture(self, image: np.ndarray) -> None:
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise LicLabError(f"{self.name} encodes uint8 (h, w, 3), got {what}: use compress, or read_image first")
+        check_pixels(*image.shape[:2], "this picture")
+
+    def _check_quality(self, quality: float) -> None:
+        _check_number("quality", quality)
+        low, high = self.quality_range
+        if not low <= quality <= high:
+            raise LicLabError(f"quality of {self.name} runs from {low:g} to {high:g}, got {quality:g}")
+        if isinstance(low, int) and quality != int(quality):
+            raise LicLabError(f"quality of {self.name} is a whole number from {low} to {high}, got {quality:g}")
+
+
+def check_pixels(height: int, width: int, what: str) -> None:
+    """Raise LicLabError for sizes without pixels or above `max_pixels()`, before anything is allocated."""
+    if height < 1 or width < 1:
+        raise LicLabError(f"{what} has no pixels ({width} x {height})")
+    if height * width > max_pixels():
+        raise LicLabError(
+            f"{what} has {height * width / 1e6:.1f} megapixels, the limit is {max_pixels() / 1e6:g}: "
+            "set LIC_LAB_MAX_PIXELS if you trust it"
+        )
+
+
+def _check_number(name: str, value: float) -> None:
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or (value <= 0 and name != "quality"):
+        raise LicLabError(f"{name}= is a {'' if name == 'quality' else 'positive '}number, got {value!r}")
+
+
+def _line(error: Exception) -> str:
+    """What a foreign library says, on one line."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]

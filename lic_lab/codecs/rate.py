@@ -1,0 +1,180 @@
+"""Rate control, once for every codec: bisection over a codec's knob, on real files.
+
+A knob is a `Ladder` of positions, from the smallest file to the largest. Nothing is estimated: every position that is
+looked at is encoded, once, and counted in bytes. Encoders whose files do not always grow with the knob are allowed
+(`wobble`): the answer is always a file that was really seen to meet the target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from lic_lab.errors import LicLabError
+from lic_lab.metrics.quality import psnr
+from lic_lab.metrics.rate import bpp
+
+FINE = 256  # ladders longer than this stop early, once a file is as close to the target as below
+CLOSE_RATIO = 0.995  # bytes: at least this part of the ceiling
+CLOSE_DB = 0.005  # PSNR: at most this far above the target
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The settings of a knob, ordered from the smallest file to the largest.
+
+    count: number of positions.   quality: position 0 ... count - 1 -> the codec's own quality number.
+    wobble: over how many neighbouring positions the file size or PSNR of this encoder may run backwards.
+    """
+
+    count: int
+    quality: Callable[[int], float]
+    wobble: int = 0
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Quality of the smallest and of the largest file; the first may be the larger number (QP, distance, ratio)."""
+        return self.quality(0), self.quality(self.count - 1)
+
+
+def steps(first: float, last: float, step: float = 1, *, wobble: int = 0) -> Ladder:
+    """Even steps from `first` to `last`, which may be lower than `first` (QP); whole numbers stay whole."""
+    number = round(abs(last - first) / step) + 1
+    signed = math.copysign(step, last - first)
+    whole = all(float(value).is_integer() for value in (first, step))
+    return Ladder(number, (lambda i: int(first + signed * i)) if whole else (lambda i: first + signed * i), wobble)
+
+
+def geometric(first: float, last: float, ratio: float, *, wobble: int = 0) -> Ladder:
+    """Steps of about `ratio` (above 1) from `first` to `last`, each the same factor; values of four digits."""
+    number = math.ceil(abs(math.log(last / first)) / math.log(ratio)) + 1
+    factor = (last / first) ** (1 / (number - 1))
+    return Ladder(number, lambda i: float(f"{first * factor**i:.4g}"), wobble)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One file that was really written: knob position, quality, the bytes, and PSNR in dB where it was asked for."""
+
+    position: int
+    quality: float
+    data: bytes
+    psnr_db: float | None = None
+
+
+Progress = Callable[[Trial], None]
+
+
+class Trials:
+    """Every file tried so far for one picture, by position; indexing encodes what has not been tried yet.
+
+    image: uint8 (h, w, 3).   encode: quality -> bytes.   decode: bytes -> uint8 (h, w, 3), or None where PSNR is not
+    wanted.   progress: called with every new Trial.
+    """
+
+    def __init__(self, image: np.ndarray, ladder: Ladder, encode, decode=None, progress: Progress | None = None):
+        self.image, self.ladder = image, ladder
+        self.encode, self.decode, self.progress = encode, decode, progress
+        self.seen: dict[int, Trial] = {}
+
+    def __getitem__(self, position: int) -> Trial:
+        if position not in self.seen:
+            quality = self.ladder.quality(position)
+            data = self.encode(quality)
+            db = None if self.decode is None else psnr(self.image, self.decode(data))
+            self.seen[position] = Trial(position, quality, data, db)
+            if self.progress:
+                self.progress(self.seen[position])
+        return self.seen[position]
+
+    def look(self, positions) -> None:
+        """Try these positions too, where they exist."""
+        for position in positions:
+            if 0 <= position < self.ladder.count:
+                self[position]
+
+
+def largest_within(trials: Trials, max_bytes: int, name: str) -> Trial:
+    """The best file of at most `max_bytes` bytes: the highest position found that keeps to the ceiling.
+
+    On fine ladders the search ends once a file fills 99.5 % of the ceiling. Raises LicLabError where even the smallest
+    file is larger, and names it.
+    """
+    low = _bisect(
+        trials,
+        below=lambda t: len(t.data) <= max_bytes,
+        height=lambda t: math.log(len(t.data)),
+        target=math.log(max_bytes),
+        close=lambda t: CLOSE_RATIO * max_bytes <= len(t.data) <= max_bytes,
+    )
+    trials.look(range(low + 2, low + 2 + trials.ladder.wobble))
+    if low < 0:  # position 0 is not always the smallest
+        trials.look(range(0, trials.ladder.count // 10, max(1, trials.ladder.count // 80)))
+    fitting = [t for t in trials.seen.values() if len(t.data) <= max_bytes]
+    if not fitting:
+        least = min(len(t.data) for t in trials.seen.values())
+        height, width = trials.image.shape[:2]
+        raise LicLabError(
+            f"{name} cannot code this {width} x {height} picture in {max_bytes} bytes: its smallest file has {least} "
+            f"bytes ({bpp(least, height, width):.4g} bpp); ask for at least that"
+        )
+    return max(fitting, key=lambda t: t.position)
+
+
+def smallest_reaching(trials: Trials, psnr_db: float, name: str) -> Trial:
+    """The smallest file found with at least `psnr_db` dB; on fine ladders the search ends within 0.005 dB above.
+
+    Raises LicLabError where the best file stays below, and names its PSNR.
+    """
+    low = _bisect(
+        trials,
+        below=lambda t: t.psnr_db < psnr_db,
+        height=lambda t: t.psnr_db,
+        target=psnr_db,
+        close=lambda t: psnr_db <= t.psnr_db <= psnr_db + CLOSE_DB,
+    )
+    reach = trials.ladder.wobble
+    trials.look([*range(low - reach, low), *range(low + 2, low + 2 + reach)])
+    reaching = [t for t in trials.seen.values() if t.psnr_db >= psnr_db]
+    if not reaching:
+        best = max(t.psnr_db for t in trials.seen.values())
+        raise LicLabError(
+            f"{name} cannot reach {psnr_db:g} dB on this picture: its best file has {best:.2f} dB; ask for at most that"
+        )
+    return min(reaching, key=lambda t: (len(t.data), t.position))
+
+
+def _bisect(trials: Trials, below, height, target: float, close) -> int:
+    """The position `low` such that trials up to it are `below` and the next one is not; -1 or count - 1 at the ends.
+
+    The ends of the ladder are looked at only when everything in between points there: they can be slow. Long ladders
+    take turns between interpolation (fast on smooth curves) and halving (sure on all), and end at a `close` trial.
+    """
+    low, high = -1, trials.ladder.count
+    fine = trials.ladder.count > FINE
+    for turn in count():
+        if high - low <= 1:
+            break
+        guess = (low + high) // 2
+        if fine and turn % 2 and low >= 0 and high < trials.ladder.count:
+            guess = _interpolate(low, high, height(trials[low]), height(trials[high]), target)
+        trial = trials[guess]
+        low, high = (guess, high) if below(trial) else (low, guess)
+        if fine and close(trial):
+            break
+    return low
+
+
+def _interpolate(low: int, high: int, left: float, right: float, target: float) -> int:
+    """Where a straight line through both ends meets the target, strictly between them."""
+    share = (target - left) / (right - left) if math.isfinite(right - left) and right > left else 0.5
+    return min(max(low + round(share * (high - low)), low + 1), high - 1)
+
+
+def ceiling_in_bytes(bpp_ceiling: float, height: int, width: int) -> int:
+    """The most whole bytes that stay at or under `bpp_ceiling` bits per pixel."""
+    return math.floor(bpp_ceiling * height * width / 8 * (1 + 1e-12))

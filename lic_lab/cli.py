@@ -1,0 +1,290 @@
+"""The command line `lic-lab`: argument parsing only; every command calls one room of the house.
+
+Heavy rooms are imported inside the commands, so that `lic-lab --help` answers at once.
+"""
+
+import errno
+import json
+import os
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from lic_lab.errors import LicLabError
+
+PATH = click.Path(path_type=Path)
+
+
+class OneLineGroup(click.Group):
+    """Tells what a person can mend in one line on stderr, with exit code 2 and no traceback; Ctrl-C exits with 130."""
+
+    def invoke(self, ctx):
+        """Run the command and translate what it raises."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say("interrupted; finished files are whole, nothing else was left behind")
+            ctx.exit(130)
+        except BrokenPipeError:  # `lic-lab list | head`: click ends quietly
+            raise
+        except (LicLabError, OSError, MemoryError) as error:
+            _say(_reason(error))
+            ctx.exit(2)
+
+
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="lic-lab", message="lic-lab %(version)s")
+@click.pass_context
+def main(ctx):
+    """Learned image compression, beside the classical codecs, in real bytes.
+
+    \b
+    lic-lab encode photo.png photo.lic --bpp 0.25     a picture to a file
+    lic-lab decode photo.lic photo.decoded.png        and back
+    lic-lab compare photo.png --out comparison        several codecs at one size
+    lic-lab list                                      what can run here
+
+    Every command has its own --help.
+    """
+    ctx.with_resource(warnings.catch_warnings())
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("always", category=UserWarning, module=r"lic_lab|__main__")
+    warnings.showwarning = lambda message, *_, **__: _say(f"note: {message}")
+
+
+@main.command(short_help="Encode a picture as a file of a given size or quality.")
+@click.argument("source", metavar="PICTURE", type=PATH)
+@click.argument("target", metavar="FILE", type=PATH)
+@click.option("--codec", default="charm", show_default=True, metavar="NAME", help="Which one; see `lic-lab list`.")
+@click.option("--bpp", type=float, help="Ceiling in bits per pixel of the whole file.")
+@click.option("--max-bytes", type=int, help="Ceiling in bytes.")
+@click.option("--psnr", type=float, help="Smallest file that reaches this PSNR in dB.")
+@click.option("--lambda", "lmbda", type=float, help="Trade-off of R + lambda 255^2 MSE (learned codecs).")
+@click.option("--quality", type=float, help="The codec's own number.")
+def encode(source, target, codec, **targets):
+    """Encode PICTURE as FILE, with at most one target for its size or quality.
+
+    \b
+    lic-lab encode photo.png photo.lic --bpp 0.25
+    lic-lab encode photo.png photo.avif --codec avif --max-bytes 20000
+    """
+    from lic_lab import load
+    from lic_lab.datasets.images import read_image, write_bytes
+    from lic_lab.metrics.rate import bpp
+
+    _check_target(source, target)
+    coder = load(codec)
+    if target.suffix.lower() != coder.suffix:
+        raise LicLabError(
+            f"{codec} writes {coder.suffix} files: call it {target.with_suffix(coder.suffix).name!r}, or name another "
+            "codec with --codec"
+        )
+    image = read_image(source)
+    given = {name: value for name, value in targets.items() if value is not None}
+    with _spinner(f"encoding {source.name} with {codec}"):
+        data = coder.compress(image, **given)
+    write_bytes(target, data)
+    click.echo(f"{target}: {len(data):,} bytes, {bpp(data, *image.shape[:2]):.4f} bpp")
+
+
+@main.command(short_help="Decode a file of any codec to a picture.")
+@click.argument("source", metavar="FILE", type=PATH)
+@click.argument("target", metavar="PICTURE", type=PATH)
+def decode(source, target):
+    """Decode FILE, of any codec that can run here, as PICTURE without loss (.png, .bmp, .tif, .ppm).
+
+    \b
+    lic-lab decode photo.lic photo.decoded.png
+    """
+    from lic_lab.codecs import identify
+    from lic_lab.datasets.images import write_image
+
+    _check_target(source, target)
+    data = source.read_bytes()
+    with _spinner(f"decoding {source.name}"):
+        image = identify(data).decompress(data)
+    write_image(target, image)
+    click.echo(f"{target}: {image.shape[1]} x {image.shape[0]} pixels")
+
+
+@main.command(short_help="Encode pictures with several codecs at one size.")
+@click.argument("pictures", nargs=-1, type=PATH)
+@click.option(
+    "--codecs", metavar="A,B,...", help="Which ones; by default the learned one and the usual classical ones."
+)
+@click.option("--bpp", type=float, default=0.25, show_default=True, help="Ceiling in bits per pixel, for every codec.")
+@click.option("--out", type=PATH, metavar="DIR", help="Keep the coded files, the numbers and a sheet per picture here.")
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON instead of a table.")
+def compare(pictures, codecs, bpp, out, as_json):
+    """Encode PICTURES (files, folders; without any, the bundled ones) with several codecs at one size.
+
+    \b
+    lic-lab compare
+    lic-lab compare photo.png --codecs charm,jpeg,avif --bpp 0.2 --out comparison
+    """
+    from lic_lab.evaluation import sweep
+    from lic_lab.evaluation.report import comparison_table
+
+    images = sweep.gather_images(pictures)
+    chosen = sweep.gather_codecs(_names(codecs))
+    with _bar("comparing") as progress:
+        rows = sweep.compare(images, chosen, bpp=bpp, progress=progress)
+    if as_json:
+        click.echo(json.dumps([row.numbers() for row in rows], indent=1))
+    else:
+        _console().print(comparison_table(rows, f"At most {bpp:g} bits per pixel, whole files"))
+    if out:
+        _keep(images, rows, out)
+
+
+def _keep(images, rows, out: Path) -> None:
+    """Write the coded files, the numbers, and one sheet per picture."""
+    from lic_lab.datasets.images import write_image
+    from lic_lab.evaluation.sweep import write_files
+    from lic_lab.plots.grid import picture_grid
+
+    write_files(rows, out)
+    sheets = {row.image: out / f"{row.image}.sheet.png" for row in rows}
+    for name, sheet in sheets.items():
+        write_image(sheet, picture_grid(images[name], [row for row in rows if row.image == name]))
+    _say(
+        f"{len(rows)} coded files and numbers.json are in {out}; see {', '.join(path.name for path in sheets.values())}"
+    )
+
+
+@main.command(short_help="Say what a coded file holds, or what a model consists of.")
+@click.argument("thing", metavar="FILE_OR_MODEL")
+@click.option("--preset", default="lab", show_default=True, help="Size of the model.")
+def info(thing, preset):
+    """Say what a coded FILE holds, or what a MODEL consists of.
+
+    \b
+    lic-lab info photo.lic
+    lic-lab info charm --preset lab
+    """
+    from lic_lab import list_presets
+
+    if thing in list_presets() and not Path(thing).exists():
+        from lic_lab import build
+        from lic_lab.probes.complexity import complexity_table
+
+        _console().print(complexity_table(build(thing, preset=preset)))
+    else:
+        from lic_lab.codecs import describe
+
+        data = Path(thing).read_bytes()
+        for name, value in describe(data).items():
+            click.echo(f"{name + ':':16}{value}")
+
+
+@main.command("list", short_help="List codecs and presets, with the reason where one cannot run.")
+def list_():
+    """List the codecs, whether they can run here and if not why, and the presets of the models."""
+    from lic_lab import list_codecs, list_presets
+    from lic_lab.evaluation.report import codec_table
+
+    _console().print(codec_table(list_codecs()))
+    for name, presets in list_presets().items():
+        click.echo(f"model {name}: presets {', '.join(presets)}")
+
+
+@main.command(short_help="Train a model on folders of pictures.")
+@click.argument("model")
+@click.argument("data", nargs=-1, required=True, type=PATH)
+@click.option("--preset", default="lab", show_default=True, help="Size of the model.")
+@click.option(
+    "--lambda", "lmbda", type=float, help="One fixed trade-off; without it, the model's whole ladder of rates."
+)
+@click.option("--steps", type=click.IntRange(1), help="Training steps.")
+@click.option("--batch-size", type=click.IntRange(1), help="Crops per step.")
+@click.option("--crop", type=click.IntRange(64), help="Side of a crop in pixels.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(1), help="CPU threads; by default as many as torch takes.")
+@click.option("--out", type=PATH, required=True, metavar="DIR", help="Folder for the weights, the log and the state.")
+@click.option("--resume", is_flag=True, help="Go on from the state in DIR.")
+def train(model, data, out, **options):
+    """Train MODEL on the pictures of the DATA folders.
+
+    \b
+    lic-lab train charm pictures/ --preset tiny --steps 2000 --out runs/first
+    lic-lab train charm pictures/ --preset tiny --steps 4000 --out runs/first --resume
+    """
+    from lic_lab.training import recipes
+
+    given = {name: value for name, value in options.items() if value is not None}
+    with _bar("training") as progress:
+        path = recipes.train(model, list(data), out=out, progress=progress, **given)
+    click.echo(f"weights: {path}")
+
+
+@main.command(short_help="Time the scan, the coder and whole pictures beside their peers.")
+@click.option("--section", "sections", multiple=True, help="Only this part; may be repeated.")
+@click.option("--quick", is_flag=True, help="Smaller sizes and fewer repeats.")
+@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Write the numbers here too.")
+def bench(sections, quick, json_file):
+    """Time the scan, the coder and whole pictures beside their peers, in one run.
+
+    \b
+    lic-lab bench --quick
+    lic-lab bench --section coder --json bench.json
+    """
+    from lic_lab.evaluation.bench import run_bench
+
+    run_bench(sections=sections or None, quick=quick, json_file=json_file)
+
+
+def _check_target(source: Path, target: Path) -> None:
+    """Before any work: the output must not be the input, and must have a folder to go to."""
+    if target.exists() and source.exists() and target.samefile(source):
+        raise LicLabError(f"{str(target)!r} is the input itself: give the output another name")
+    if not target.parent.is_dir():
+        raise LicLabError(f"there is no folder {str(target.parent)!r} for the output: make it first")
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _reason(error: Exception) -> str:
+    """One line for a person: what is wrong, and with which file."""
+    if isinstance(error, MemoryError):
+        return "not enough memory: use a smaller picture"
+    if isinstance(error, OSError) and error.strerror:
+        hint = ": free some space and try again" if error.errno == errno.ENOSPC else ""
+        return f"{error.strerror}: {os.fspath(error.filename)!r}{hint}" if error.filename else f"{error.strerror}{hint}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _say(line: str) -> None:
+    """Anything that is not the answer itself goes to stderr."""
+    click.echo(f"lic-lab: {line}", err=True)
+
+
+def _console(**options):
+    """A rich console; 100 columns where nobody says how wide the output is."""
+    from rich.console import Console
+
+    console = Console(highlight=False, **options)
+    return console if console.is_terminal else Console(highlight=False, width=100, **options)
+
+
+def _spinner(text: str):
+    """Something that moves on stderr, on terminals only."""
+    return _console(stderr=True).status(text)
+
+
+@contextmanager
+def _bar(title: str):
+    """A progress bar on stderr, on terminals only; gives the function (done, total, doing) that moves it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total, doing: bar.update(task, completed=done, total=total, description=doing)
+
+
+if __name__ == "__main__":
+    main()

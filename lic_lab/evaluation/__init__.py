@@ -1,0 +1,1 @@
+"""Measuring codecs: sweeps over pictures, timing, benchmarks, reports."""

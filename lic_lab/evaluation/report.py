@@ -1,0 +1,49 @@
+"""Rows of numbers as tables for a terminal."""
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+from rich.table import Table
+
+from lic_lab.evaluation.sweep import Row
+
+
+def comparison_table(rows: Sequence[Row], title: str = "") -> Table:
+    """Show rows as a table, one section per picture, and below the mean of every codec that coded all pictures.
+
+    Means are plain means over pictures; the best PSNR of a section is bold.
+    """
+    table = Table(title=title or None, title_justify="left")
+    table.add_column("picture")
+    table.add_column("codec")
+    for name in ("bytes", "bpp", "PSNR dB", "MS-SSIM", "encode s", "decode s"):
+        table.add_column(name, justify="right")
+    images = list(dict.fromkeys(row.image for row in rows))
+    for image in images:
+        _section(table, image, [row for row in rows if row.image == image])
+    if len(images) > 1:
+        by_codec = {row.codec: [r for r in rows if r.codec == row.codec] for row in rows}
+        _section(table, f"mean of {len(images)}", [_Mean(rs) for rs in by_codec.values() if len(rs) == len(images)])
+    return table
+
+
+class _Mean:
+    """Rows of one codec, looked at as one row of their means."""
+
+    def __init__(self, rows: Iterable[Row]):
+        rows = list(rows)
+        self.codec = rows[0].codec
+        for name in ("bytes", "bpp", "psnr_db", "ms_ssim", "encode_seconds", "decode_seconds"):
+            setattr(self, name, fmean(getattr(row, name) for row in rows))
+
+
+def _section(table: Table, title: str, rows: Sequence[Row | _Mean]) -> None:
+    best = max((row.psnr_db for row in rows), default=None)
+    for number, row in enumerate(rows):
+        quality = "-" if row.ms_ssim != row.ms_ssim else f"{row.ms_ssim:.4f}"
+        decibels = f"[bold]{row.psnr_db:.2f}[/bold]" if row.psnr_db == best else f"{row.psnr_db:.2f}"
+        seconds = (f"{row.encode_seconds:.3f}", f"{row.decode_seconds:.3f}")
+        table.add_row(
+            title if number == 0 else "", row.codec, f"{row.bytes:,.0f}", f"{row.bpp:.4f}", decibels, quality, *seconds
+        )
+    table.add_section()

@@ -1,0 +1,183 @@
+"""The command line as a person meets it: answers, files, and one line where something is wrong."""
+
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import lic_lab
+from lic_lab import cli
+from lic_lab.datasets.bundled import skimage_file
+from lic_lab.datasets.images import read_image, write_image
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run `lic-lab` with words, in an empty folder; gives click's result."""
+    monkeypatch.chdir(tmp_path)
+    return lambda line, *more: CliRunner().invoke(cli.main, [*line.split(), *map(str, more)])
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """A real picture of odd size, as `photo.png` in the empty folder; its pixels are returned."""
+    image = read_image(skimage_file("chelsea.png"))[50:245, 80:291]  # (195, 211, 3)
+    write_image(tmp_path / "photo.png", image)
+    return image
+
+
+def assert_one_line(result, *words):
+    assert result.exit_code == 2, result.output
+    assert result.stderr.count("\n") == 1 and "Traceback" not in result.output
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+def test_help_answers_without_loading_torch():
+    code = "import sys; from lic_lab.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "lic-lab encode photo.png" in said
+    assert not {"torch", "numpy", "rich", "PIL"} & set(said.splitlines()[-1].split())
+
+
+def test_the_version_is_the_package_s_own(run):
+    assert run("--version").output == f"lic-lab {lic_lab.__version__}\n"
+
+
+@pytest.mark.parametrize("name", [name for name in cli.main.commands if name != "list"])
+def test_the_help_of_every_command_shows_an_example(run, name):
+    assert f"  lic-lab {name}" in run(f"{name} --help").output
+
+
+def test_decode_gives_the_very_pixels_that_the_codec_decodes(run, picture):
+    assert run("encode photo.png photo.jpg --codec jpeg --bpp 1.5").exit_code == 0
+    assert run("decode photo.jpg back.png").exit_code == 0
+    codec, data = lic_lab.load("jpeg"), Path("photo.jpg").read_bytes()
+    assert 8 * len(data) <= 1.5 * picture.shape[0] * picture.shape[1]
+    assert np.array_equal(read_image("back.png"), codec.decompress(data))
+
+
+def test_encode_says_what_it_wrote(run, picture):
+    said = run("encode photo.png photo.webp --codec webp --quality 50").output
+    size = Path("photo.webp").stat().st_size
+    assert said == f"photo.webp: {size:,} bytes, {8 * size / (195 * 211):.4f} bpp\n"
+
+
+def test_a_file_is_recognised_by_its_bytes_whatever_its_name(run, picture):
+    run("encode photo.png photo.webp --codec webp --quality 50")
+    Path("photo.webp").rename("photo.dat")
+    assert run("decode photo.dat back.png").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("encode nothing.png out.jpg --codec jpeg", ["nothing.png"]),
+        ("encode photo.png out.jpg --codec jpegg", ["jpegg"]),
+        ("encode photo.png out.jpg --codec jpeg --bpp 1 --max-bytes 900", ["bpp", "max_bytes"]),
+        ("encode photo.png out.jpg --codec jpeg --bpp 0.001", ["smallest"]),
+        ("encode photo.png out.jpg --codec jpeg --bpp -1", ["bpp"]),
+        ("encode photo.png out.jpg --codec jpeg --psnr 90", ["dB"]),
+        ("encode photo.png out.lic --codec jpeg", ["out.jpg"]),
+        ("encode photo.png no/such/out.jpg --codec jpeg", ["no/such"]),
+        ("encode . out.jpg --codec jpeg", ["folder"]),
+        ("decode nothing.lic out.png", ["nothing.lic"]),
+        ("decode photo.png out.jpg", [".jpg"]),
+        ("compare nothing.png --codecs jpeg --out out", ["nothing.png"]),
+        ("compare photo.png --codecs jpeg,nope --out out", ["nope"]),
+        ("compare photo.png --codecs jpeg --bpp 0.001 --out out", ["0.001"]),
+        ("info nothing.lic", ["nothing.lic"]),
+        ("train charm no_such_folder --preset tiny --steps 1 --out out", ["no_such_folder"]),
+        ("train charmm . --preset tiny --steps 1 --out out", ["charmm"]),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_last_line_and_nothing_is_left_behind(run, picture, line, words):
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    result = run(line)
+    assert result.exit_code == 2 and "Traceback" not in result.output, result.output
+    assert all(word in result.stderr.splitlines()[-1] for word in words), result.stderr
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("data", [b"", b"LIC", b"\x89PNG", b"some text", bytes(range(256)) * 8, b"LIC\x05" + bytes(60)])
+def test_bytes_that_are_no_file_of_ours_are_refused_in_one_line(run, tmp_path, data):
+    (tmp_path / "odd.lic").write_bytes(data)
+    assert_one_line(run("decode odd.lic out.png"))
+    assert not Path("out.png").exists()
+
+
+def test_the_input_is_never_overwritten(run, picture):
+    Path("photo.jpg").symlink_to("photo.png")
+    before = Path("photo.png").read_bytes()
+    assert_one_line(run("encode photo.png photo.jpg --codec jpeg"), "is the input itself")
+    assert_one_line(run("decode photo.png ./photo.png"), "is the input itself")
+    assert Path("photo.png").read_bytes() == before
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(run, picture, monkeypatch):
+    Path("photo.jpg").write_bytes(b"what was here before")
+
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert_one_line(run("encode photo.png photo.jpg --codec jpeg"), "No space left on device")
+    assert [path.name for path in Path().iterdir() if path.stem != "photo"] == []
+    assert Path("photo.jpg").read_bytes() == b"what was here before"
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(run, picture, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lic_lab.datasets.images.read_image", interrupt)
+    result = run("encode photo.png photo.jpg --codec jpeg")
+    assert result.exit_code == 130 and result.stderr.startswith("lic-lab: interrupted")
+    assert not Path("photo.jpg").exists()
+
+
+def test_transparency_is_mentioned(run, tmp_path, picture):
+    from PIL import Image
+
+    half = np.dstack([picture, np.full(picture.shape[:2], 128, np.uint8)])
+    Image.fromarray(half).save(tmp_path / "half.png")
+    result = run("encode half.png half.jpg --codec jpeg")
+    assert result.exit_code == 0 and "composited on white" in result.stderr
+
+
+def test_compare_prints_the_numbers_of_the_files_it_keeps(run, picture):
+    result = run("compare photo.png --codecs jpeg,webp --bpp 1 --json --out kept")
+    rows = json.loads(result.stdout)
+    assert [(row["image"], row["codec"]) for row in rows] == [("photo", "jpeg"), ("photo", "webp")]
+    assert json.loads(Path("kept/numbers.json").read_text()) == rows
+    for row, name in zip(rows, ["photo.jpeg.jpg", "photo.webp.webp"], strict=True):
+        assert row["bytes"] == Path("kept", name).stat().st_size and row["bpp"] <= 1
+    assert read_image("kept/photo.sheet.png").shape[1] > 3 * 200
+
+
+def test_compare_without_a_folder_writes_nothing(run, picture):
+    assert "PSNR dB" in run("compare photo.png --codecs jpeg --bpp 1").stdout
+    assert [path.name for path in Path().iterdir()] == ["photo.png"]
+
+
+def test_list_names_every_codec_and_preset(run):
+    said = run("list").stdout
+    assert all(row.name in said for row in lic_lab.list_codecs())
+    assert "model charm: presets tiny, lab, paper" in said
+
+
+def test_info_says_what_a_file_is_and_how_large(run, picture):
+    run("encode photo.png photo.webp --codec webp")
+    said = run("info photo.webp").stdout
+    assert "webp" in said and "211 x 195" in said and f"{Path('photo.webp').stat().st_size:,} bytes" in said
+
+
+def test_a_closed_pipe_ends_quietly():
+    words = [sys.executable, "-m", "lic_lab.cli", "list"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()

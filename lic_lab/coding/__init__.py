@@ -1,8 +1,8 @@
 """Integers to bytes and back, exactly: tables, coders with one set of verbs, the .lic file. NumPy only, never torch."""
 
-from lic_lab.coding import container, fast, golomb
+from lic_lab.coding import container, fast, golomb, range_coder, rans
 from lic_lab.coding.container import Header
 from lic_lab.coding.fast import Decoder, Encoder
 from lic_lab.coding.tables import Tables
 
-__all__ = ["Decoder", "Encoder", "Header", "Tables", "container", "fast", "golomb"]
+__all__ = ["Decoder", "Encoder", "Header", "Tables", "container", "fast", "golomb", "range_coder", "rans"]

@@ -15,8 +15,8 @@ import numpy as np
 from constriction import stream
 
 from lic_lab.coding import golomb
-from lic_lab.coding.tables import LENGTHS, MAX_PRECISION, Tables
-from lic_lab.errors import CorruptStreamError, LicLabError
+from lic_lab.coding.tables import LENGTHS, MAX_PRECISION, Tables, check_indices, check_symbols
+from lic_lab.errors import CorruptStreamError
 
 AnsCoder, Categorical, Uniform = stream.stack.AnsCoder, stream.model.Categorical, stream.model.Uniform
 
@@ -43,10 +43,8 @@ class Encoder:
 
         Raises LicLabError for other shapes, for non-integers and for values that do not fit.
         """
-        indices = _checked_indices(indices, tables)
-        symbols = _checked_symbols(symbols)
-        if symbols.shape != indices.shape:
-            raise LicLabError(f"symbols {symbols.shape} and table indices {indices.shape} must have one shape")
+        indices = check_indices(indices, tables)
+        symbols = check_symbols(symbols, indices)
         self.checksum = zlib.crc32(symbols, self.checksum)
         flat, symbols = indices.ravel(), symbols.ravel()
         for begin in range(0, symbols.size, BLOCK):
@@ -79,7 +77,7 @@ class Decoder:
 
         Raises CorruptStreamError when the stream cannot hold that many or runs out, LicLabError for impossible indices.
         """
-        indices = _checked_indices(indices, tables)
+        indices = check_indices(indices, tables)
         if indices.size > tables.most_symbols(4 * self._coder.num_words()):
             raise CorruptStreamError(
                 f"the symbol stream is too short for {indices.size} more symbols; get the file again"
@@ -103,27 +101,6 @@ class Decoder:
         words = self._coder.num_words()
         if words == 0 or (words == 1 and int(self._coder.get_compressed()[0]) < SEED):
             raise CorruptStreamError("the symbol stream ends before its symbols do: the file is damaged, get it again")
-
-
-def _checked_indices(indices: np.ndarray, tables: Tables) -> np.ndarray:
-    indices = np.asarray(indices)
-    if indices.dtype.kind not in "iu" and indices.size:
-        raise LicLabError(f"table indices must be integers; got {indices.dtype}")
-    if indices.size and not (0 <= indices.min() and indices.max() < len(tables)):
-        raise LicLabError(f"table indices must be 0 .. {len(tables) - 1}; got {indices.min()} .. {indices.max()}")
-    return indices
-
-
-def _checked_symbols(symbols: np.ndarray) -> np.ndarray:
-    """Give symbols as contiguous little-endian int32; LicLabError when that would change them."""
-    symbols = np.asarray(symbols)
-    if symbols.dtype.kind not in "iu" and symbols.size:
-        raise LicLabError(f"symbols must be integers; got {symbols.dtype}: round them first")
-    limits = np.iinfo(np.int32)
-    wide = not np.can_cast(symbols.dtype, np.int32)
-    if wide and symbols.size and not (limits.min <= symbols.min() and symbols.max() <= limits.max):
-        raise LicLabError(f"symbols must fit 32 bits; got {symbols.min()} .. {symbols.max()}")
-    return np.ascontiguousarray(symbols, "<i4")
 
 
 def _grouped(indices: np.ndarray, tables: Tables) -> tuple[np.ndarray, np.ndarray]:

@@ -156,6 +156,30 @@ class Tables:
         return cls(arrays["freq"], arrays["size"], arrays["offset"], int(np.asarray(arrays["precision"]).ravel()[0]))
 
 
+def check_indices(indices: np.ndarray, tables: Tables) -> np.ndarray:
+    """Give table indices as an array; LicLabError for non-integers and for tables that do not exist."""
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu" and indices.size:
+        raise LicLabError(f"table indices must be integers; got {indices.dtype}")
+    if indices.size and not (0 <= indices.min() and indices.max() < len(tables)):
+        raise LicLabError(f"table indices must be 0 .. {len(tables) - 1}; got {indices.min()} .. {indices.max()}")
+    return indices
+
+
+def check_symbols(symbols: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Give symbols as contiguous little-endian int32; LicLabError when that would change them, or for another shape."""
+    symbols = np.asarray(symbols)
+    if symbols.shape != indices.shape:
+        raise LicLabError(f"symbols {symbols.shape} and table indices {indices.shape} must have one shape")
+    if symbols.dtype.kind not in "iu" and symbols.size:
+        raise LicLabError(f"symbols must be integers; got {symbols.dtype}: round them first")
+    if not np.can_cast(symbols.dtype, np.int32) and symbols.size:
+        limits = np.iinfo(np.int32)
+        if symbols.min() < limits.min or symbols.max() > limits.max:
+            raise LicLabError(f"symbols must fit 32 bits; got {symbols.min()} .. {symbols.max()}")
+    return np.asarray(symbols, "<i4", order="C")
+
+
 def _frequencies(pmf: np.ndarray, precision: int) -> np.ndarray:
     """Round one pmf, escape appended, to frequencies >= 1 that sum to 2**precision; int64."""
     total = 1 << precision

@@ -3,6 +3,7 @@
 Every function raises LicLabError unless both pictures are uint8 (h, w, 3) of one size.
 """
 
+import warnings
 from functools import lru_cache
 from math import inf, log10
 from pathlib import Path
@@ -83,7 +84,10 @@ def _lpips_network(weights: Path) -> torch.nn.Module:
     import lpips as package
 
     try:
-        network = package.LPIPS(net="alex", pnet_rand=True, verbose=False)  # its own way to the backbone is a download
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+            warnings.simplefilter("ignore", UserWarning)  # about an old way to ask torchvision for a network
+            # A random backbone, to be filled below: the package's own way to the right one is a download.
+            network = package.LPIPS(net="alex", pnet_rand=True, verbose=False)
         tower = torch.load(weights, map_location="cpu", weights_only=True)
         # "slice2.3.weight" there is "features.3.weight" here.
         names = network.net.state_dict()

@@ -4,8 +4,9 @@ Same three verbs as the readable coders (`rans.py`, `range_coder.py`): push, pop
 collects, `finish` encodes backwards, and `pop` reads forwards. Within one push, symbols are grouped by table (stable
 sort): the compiled loop then runs with one model over a long array, instead of looking up a model for each symbol.
 
-The stream is the ANS state and its words, little-endian, the highest byte never zero. Source of the method: Duda,
-"Asymmetric numeral systems", arXiv 1311.2540; of the compiled coder: Bamler, "constriction", arXiv 2201.01741.
+The stream is the ANS words and then the state, little-endian, without zero bytes at the end; `rans.py` spells it out.
+Source: Duda, "Asymmetric numeral systems", arXiv 1311.2540; Bamler, "Understanding entropy coding with asymmetric numeral
+systems", arXiv 2201.01741, whose `constriction` library does the work.
 """
 
 import zlib

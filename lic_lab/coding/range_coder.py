@@ -2,9 +2,9 @@
 
 Encoder and decoder hold the same interval of the line: `low` and `range`. A symbol that owns `freq` of the 2**24 points
 from `start` on shrinks the interval to that part of itself; to say where in the old interval the new one lies takes
-log2(2**24 / freq) bits. When the interval is so short that the first byte of every point in it is (almost) settled, that
-byte is written and everything grows by 256. "Almost": a later symbol may still push `low` over the edge, and then the
-carry runs back into the bytes already written, as in 0.3999 + 0.0001.
+log2(2**24 / freq) bits. When the interval is so short that the first byte of its points is (almost) settled, that byte
+is written and everything grows by 256. "Almost": a later symbol may still push `low` over the edge, and then the carry
+runs back into the bytes already written, as in 0.3999 + 0.0001.
 
 Source: Martin, "Range encoding: an algorithm for removing redundancy from a digitised message" (1979).
 """
@@ -99,7 +99,7 @@ class Decoder(SpanDecoder):
 
 
 def _last_point(low: int, interval: int) -> tuple[int, int]:
-    """Find the point of low .. low + interval that needs fewest bytes, zeros after them being free: (bytes, gap to low).
+    """Find the point of low .. low + interval that needs fewest bytes, zeros after them being free: (bytes, gap).
 
     An interval is never SHORT here, so it holds a multiple of SHORT at least: one byte is always enough.
     """

@@ -5,8 +5,8 @@ To write a symbol that owns `freq` of the 2**24 points of the line, let the stat
     state -> (state // freq) * 2**24 + start + state % freq
 
 The low 24 bits of the new state are a point in the symbol's span, so a reader sees which symbol it was, and can undo
-the step exactly. The growth, log2(2**24 / freq) bits, is the symbol's information: nothing is lost but a few bits at the
-start. The last symbol written is the first read, so `finish` writes backwards. Long integers are slow: before the state
+the step exactly. The growth, log2(2**24 / freq) bits, is the symbol's information: only a few bits at the start are
+lost. The last symbol written is the first read, so `finish` writes backwards. Long integers are slow: before the state
 would pass 2**64 its low 32 bits move to a pile of words, and they come back when the reader's state is below 2**32.
 
 The compiled coder of `fast.py` does the same steps: for symbols pushed in its order the bytes are equal.

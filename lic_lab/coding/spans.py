@@ -1,8 +1,8 @@
 """What the two readable coders share: every symbol is a span of the line from 0 to 2**24.
 
 A coder need not know what a symbol is. It writes spans (start, freq), and its decoder can show a point of the line that
-lies in the span written; the tables know whose it is. An escaped symbol is several spans: the escape slot, the length of
-an exp-Golomb suffix, and the suffix in pieces of at most 16 bits, each value of which has an equal share of the line.
+lies in the span written; the tables know whose it is. An escaped symbol is several spans: the escape slot, the length
+of an exp-Golomb suffix, and the suffix in pieces of at most 16 bits, whose values have equal shares of the line.
 """
 
 import zlib

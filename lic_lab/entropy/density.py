@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -29,7 +31,7 @@ class FactorizedDensity(nn.Module):
         sizes = (1, *widths, 1)
         scale = init_scale ** (1 / (len(widths) + 1))
         self.matrices, self.biases, self.factors = nn.ParameterList(), nn.ParameterList(), nn.ParameterList()
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in pairwise(sizes):
             start = float(np.log(np.expm1(1 / scale / outputs)))
             self.matrices.append(torch.full((channels, outputs, inputs), start))
             self.biases.append(torch.empty(channels, outputs, 1).uniform_(-0.5, 0.5))

@@ -55,10 +55,16 @@ def table_index(scale: Tensor) -> Tensor:
 def likelihood(residual: Tensor, scale: Tensor) -> Tensor:
     """Give the probability of the unit interval around `residual` under N(0, scale^2): any shape, [1e-9, 1].
 
-    `scale` below 0.11 counts as 0.11, with a gradient that can still raise it.
+    `scale` counts as 0.11 below that, with a gradient that can still raise it, and as 256 above.
     """
-    scale = lower_bound(scale.float(), SCALE_MIN)
+    scale = lower_bound(scale.float(), SCALE_MIN).clamp(max=SCALE_MAX)
     distance = residual.float().abs()
     upper, lower = (0.5 - distance) / scale, (-0.5 - distance) / scale
     p = 0.5 * (torch.erfc(-upper * 2**-0.5) - torch.erfc(-lower * 2**-0.5))
     return lower_bound(p, LIKELIHOOD_FLOOR)
+
+
+def escape_likelihood(symbols: Tensor, scale: Tensor) -> Tensor:
+    """Give 2**-bits of coding integers as escapes: a slot of 16 bits, then exp-Golomb of what lies beyond the table."""
+    beyond = (symbols.abs() - _TAIL_SIGMAS * scale.clamp(SCALE_MIN, SCALE_MAX)).clamp(min=0)
+    return 2.0**-16 / (1 + 2 * beyond) ** 2

@@ -42,7 +42,10 @@ class Estimate:
     def gaussian(self, y: Map, mean: Map, scale: Map) -> Map:
         residual = y - mean
         rounded = round_ste(residual)
-        self._add("y", gaussian.likelihood(add_noise(residual) if self.training else rounded, scale))
+        likelihood = gaussian.likelihood(add_noise(residual) if self.training else rounded, scale)
+        if not self.training:  # the tables know a cheaper way for what the Gaussian thinks impossible
+            likelihood = torch.maximum(likelihood, gaussian.escape_likelihood(rounded, scale))
+        self._add("y", likelihood)
         return rounded + mean
 
     def _add(self, part: str, likelihood: Map) -> None:

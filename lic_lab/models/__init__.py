@@ -1,1 +1,1 @@
-"""The codecs of the papers, one file each; `presets.build` makes them, `checkpoints.load_model` brings their weights."""
+"""The codecs of the papers, one file each; `presets` makes them, `checkpoints` brings their weights."""

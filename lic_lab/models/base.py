@@ -44,7 +44,7 @@ class Codec(nn.Module):
         return len(self.lambdas)
 
     def rate_for_lambda(self, lmbda: float) -> float:
-        """Give the rate point at which this model minimises R + lambda 255^2 MSE; raises LicLabError outside the ladder."""
+        """Give the rate point that minimises R + lambda 255^2 MSE; raises LicLabError for lambdas off the ladder."""
         low, high = self.lambdas[0], self.lambdas[-1]
         if not low <= lmbda <= high:
             raise LicLabError(f"lambda {lmbda:g} is outside what this model was trained for: {low:g} to {high:g}")
@@ -103,13 +103,13 @@ class Codec(nn.Module):
         header, payload, checksum = container.unpack(data)
         if header.codec != self.code or header.fingerprint != self.fingerprint():
             raise LicLabError(
-                f"this file was written by codec {header.codec} with weights {header.fingerprint.hex()}; "
-                f"this model is codec {self.code} with weights {self.fingerprint().hex()}: load the weights that wrote it"
+                f"this file was written by codec {header.codec} with weights {header.fingerprint.hex()}, and this is "
+                f"codec {self.code} with weights {self.fingerprint().hex()}: load the weights that wrote the file"
             )
         size = self._latent_size(header.height, header.width)
         if self.channels * math.prod(size) > gaussian.tables().most_symbols(len(payload)):
             raise CorruptStreamError(
-                f"{len(data)} bytes cannot hold a picture of {header.width}x{header.height}: the file is damaged or cut off"
+                f"{len(data)} bytes cannot hold {header.width}x{header.height} pixels: the file is damaged or cut off"
             )
         decoder = Decoder(payload)
         y_hat = self._code_latent(None, self._rate(header.rate / RATE_STEPS, 1), Decode(decoder), size)

@@ -29,11 +29,11 @@ def save_model(model: Codec, path: str | Path, *, name: str, preset: str, card: 
     """
     state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
     stored = {k: v.half() if v.is_floating_point() and v.numel() >= _HALF_FROM else v for k, v in state.items()}
-    twin = build(name, preset)
+    twin = build(name, preset, lambdas=tuple(model.lambdas))
     twin.load_state_dict({k: v.to(state[k].dtype) for k, v in stored.items()})
     tables = twin.latent.density.tables.to_arrays()
     stored |= {_TABLES + k: torch.from_numpy(v.copy()) for k, v in tables.items()}
-    meta = {"name": name, "preset": preset, "card": json.dumps(card or {})}
+    meta = {"name": name, "preset": preset, "lambdas": json.dumps(model.lambdas), "card": json.dumps(card or {})}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
@@ -52,8 +52,8 @@ def load_weights(path: str | Path) -> Codec:
     try:
         with safe_open(path, "pt") as file:
             meta = file.metadata() or {}
-            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
-        model = build(meta["name"], meta["preset"])
+            tensors = {k: file.get_tensor(k) for k in file.keys()}
+        model = build(meta["name"], meta["preset"], lambdas=tuple(json.loads(meta["lambdas"])))
     except LicLabError:
         raise
     except Exception as error:  # safetensors raises its own type for anything unreadable
@@ -62,7 +62,9 @@ def load_weights(path: str | Path) -> Codec:
     try:
         model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     except RuntimeError as error:
-        raise LicLabError(f"{path} does not fit {meta['name']}/{meta['preset']} of this version: train it again") from error
+        raise LicLabError(
+            f"{path} does not fit {meta['name']}/{meta['preset']} of this version: train it again"
+        ) from error
     model.latent.density.tables = Tables.from_arrays(tables)
     model.card = json.loads(meta.get("card", "{}"))
     return model.eval()
@@ -83,7 +85,9 @@ def load_model(name: str) -> Codec:
     """Give a model with its shipped weights, loaded once; raises LicLabError where there are none."""
     if name in PRESETS and not weights_path(name).is_file():
         have = ", ".join(shipped()) or "none yet"
-        raise LicLabError(f"no trained weights come with {name!r} (there are: {have}): train it with lic-lab train {name}")
+        raise LicLabError(
+            f"no trained weights come with {name!r} (there are: {have}): train it with lic-lab train {name}"
+        )
     if name not in PRESETS:
         build(name)  # raises, with the near names
     return load_weights(weights_path(name))

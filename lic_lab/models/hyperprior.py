@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from lic_lab.blocks.transforms import conv_analysis, conv_synthesis
 from lic_lab.entropy.hyper import HyperLatent, MeanScale
 from lic_lab.models.base import Codec
@@ -20,4 +22,5 @@ class Hyperprior(Codec):
         super().__init__(latent, lambdas)
         self.analysis = conv_analysis(widths, latent, shortcut=shortcut)
         self.latent = HyperLatent(latent, hyper, (latent, 3 * latent // 2, 2 * latent), MeanScale())
+        nn.init.constant_(self.latent.synthesis[-1].bias[latent:], 1.0)  # scales start at one: healthy gradients
         self.synthesis = conv_synthesis(widths, latent, shortcut=shortcut)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
@@ -15,19 +16,20 @@ LADDER = tuple(round(0.0003 * (0.05 / 0.0003) ** (k / 8), 6) for k in range(9))
 
 PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
     "hyperprior": {
-        "tiny": lambda: Hyperprior((8, 12, 16), 24, 8, lambdas=LADDER[::4], shortcut="dct"),
-        "lab": lambda: Hyperprior((48, 96, 128), 256, 64, lambdas=LADDER, shortcut="dct"),
-        "paper": lambda: Hyperprior(),
+        "tiny": partial(Hyperprior, (8, 12, 16), 24, 8, lambdas=LADDER[::4], shortcut="dct"),
+        "lab": partial(Hyperprior, (48, 96, 128), 256, 64, lambdas=LADDER, shortcut="dct"),
+        "paper": partial(Hyperprior),
     },
     "charm": {
-        "tiny": lambda: Charm(
-            (8, 12, 16), 24, 8, (16, 16, 16), slices=(4, 8, 12), hidden=(16, 16), kernels=(3, 3, 1), lambdas=LADDER[::4], shortcut="dct"
+        "tiny": partial(
+            Charm, (8, 12, 16), 24, 8, (16, 16, 16), slices=(4, 8, 12),
+            hidden=(16, 16), kernels=(3, 3, 1), lambdas=LADDER[::4], shortcut="dct",
         ),
-        "lab": lambda: Charm(
-            (48, 96, 128), 256, 64, (128, 128, 128), slices=(16, 16, 32, 64, 128),
+        "lab": partial(
+            Charm, (48, 96, 128), 256, 64, (128, 128, 128), slices=(16, 16, 32, 64, 128),
             hidden=(112, 80), kernels=(3, 3, 1), lambdas=LADDER, shortcut="dct",
         ),
-        "paper": lambda: Charm(),
+        "paper": partial(Charm),
     },
 }  # fmt: skip
 
@@ -37,10 +39,15 @@ def list_presets() -> dict[str, list[str]]:
     return {name: list(sizes) for name, sizes in PRESETS.items()}
 
 
-def build(name: str, preset: str = "tiny") -> Codec:
-    """Make an untrained model, in evaluation mode; raises LicLabError for names that do not exist, with the near ones."""
+def build(name: str, preset: str = "tiny", *, lambdas: tuple[float, ...] | None = None) -> Codec:
+    """Make an untrained model, in evaluation mode.
+
+    lambdas: the ladder to train for, instead of the preset's; one lambda makes a fixed-rate model.
+    Raises LicLabError for names that do not exist, with the near ones.
+    """
     sizes = _find(name, PRESETS, "model")
-    return _find(preset, sizes, f"preset of {name}")().eval()
+    make = _find(preset, sizes, f"preset of {name}")
+    return make(**({} if lambdas is None else {"lambdas": lambdas})).eval()
 
 
 def _find(name: str, table: dict, what: str):

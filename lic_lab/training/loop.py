@@ -113,7 +113,9 @@ class Trainer:
         terms = rate_distortion(x, output, lmbda)
         loss = balanced(terms, lmbda)
         if not torch.isfinite(loss):
-            raise LicLabError(f"the loss is not a number at step {step}: lower lr ({recipe.lr:g}) and resume from {self.folder}")
+            raise LicLabError(
+                f"the loss is not a number at step {step}: lower lr ({recipe.lr:g}) and resume from {self.folder}"
+            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
@@ -135,7 +137,11 @@ class Trainer:
             lmbda = torch.full((len(self.validation),), self.model.lambdas[rung])
             terms = rate_distortion(self.validation, model(self.validation, float(rung)), lmbda)
             points.append((float(terms.bpp.mean()), float(terms.psnr.mean()), float(balanced(terms, lmbda))))
-        row = {"step": self.progress.step, "seconds": round(self.progress.seconds), "loss": round(self.progress.loss, 5)}
+        row = {
+            "step": self.progress.step,
+            "seconds": round(self.progress.seconds),
+            "loss": round(self.progress.loss, 5),
+        }
         row |= {"objective": round(sum(p[2] for p in points) / len(points), 5)}
         row |= {"bpp": [round(p[0], 4) for p in points], "psnr_db": [round(p[1], 3) for p in points]}
         self.progress.history.append(row)
@@ -144,10 +150,13 @@ class Trainer:
     def save(self) -> None:
         """Write the whole state to `state.pt` under a temporary name first, so that a kill loses nothing."""
         state = {
-            "model": self.model.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "progress": asdict(self.progress), "recipe": asdict(self.recipe),
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": asdict(self.progress),
+            "recipe": asdict(self.recipe),
             "random": (torch.get_rng_state(), self.generator.get_state()),
-        }  # fmt: skip
+        }
         _write(self.folder / "state.pt", lambda path: torch.save(state, path))
 
     def resume(self) -> bool:

@@ -5,8 +5,8 @@ collects, `finish` encodes backwards, and `pop` reads forwards. Within one push,
 sort): the compiled loop then runs with one model over a long array, instead of looking up a model for each symbol.
 
 The stream is the ANS words and then the state, little-endian, without zero bytes at the end; `rans.py` spells it out.
-Source: Duda, "Asymmetric numeral systems", arXiv 1311.2540; Bamler, "Understanding entropy coding with asymmetric numeral
-systems", arXiv 2201.01741, whose `constriction` library does the work.
+Source: Duda, "Asymmetric numeral systems", arXiv 1311.2540; Bamler, "Understanding entropy coding with asymmetric
+numeral systems", arXiv 2201.01741, whose `constriction` library does the work.
 """
 
 import zlib
@@ -16,14 +16,10 @@ import numpy as np
 from constriction import stream
 
 from lic_lab.coding import golomb
-from lic_lab.coding.tables import LENGTHS, MAX_PRECISION, Tables, check_indices, check_symbols
+from lic_lab.coding.tables import LENGTHS, MAX_PRECISION, SEED, Tables, check_indices, check_symbols
 from lic_lab.errors import CorruptStreamError
 
 AnsCoder, Categorical, Uniform = stream.stack.AnsCoder, stream.model.Categorical, stream.model.Uniform
-
-SEED = 1 << (MAX_PRECISION - 1)
-"""The state an encoder starts from and a decoder must end at; costs 23 bits per stream. From 0, frequent symbols would
-be free at first, and a decoder could go on for ever past the end. A lower state can only come from damage."""
 
 BLOCK = 1 << 18
 """Symbols that are grouped together: few enough to sort within a processor's cache, which is four times faster."""
@@ -78,11 +74,11 @@ class Decoder:
 
         Raises CorruptStreamError when the stream cannot hold that many or runs out, LicLabError for impossible indices.
         """
-        indices = check_indices(indices, tables)
-        if indices.size > tables.most_symbols(4 * self._coder.num_words()):
+        if np.size(indices) > tables.most_symbols(4 * self._coder.num_words()):
             raise CorruptStreamError(
-                f"the symbol stream is too short for {indices.size} more symbols; get the file again"
+                f"the symbol stream is too short for {np.size(indices)} symbols; get the file again"
             )
+        indices = check_indices(indices, tables)
         flat, symbols = indices.ravel(), np.empty(indices.size, np.int32)
         for begin in range(0, symbols.size, BLOCK):
             order, counts = _grouped(flat[begin : begin + BLOCK], tables)

@@ -14,11 +14,11 @@ Source: Duda, "Asymmetric numeral systems", arXiv 1311.2540 (2013), range varian
 """
 
 from lic_lab.coding.spans import PRECISION, SpanDecoder, SpanEncoder
+from lic_lab.coding.tables import SEED
 from lic_lab.errors import CorruptStreamError
 
 WORD = 32
-SEED = 1 << (PRECISION - 1)
-"""The first state. It is small, but not so small that a frequent symbol would not make it grow (see `fast.SEED`)."""
+"""Bits that move between the state and the pile at a time."""
 
 
 class Encoder(SpanEncoder):

@@ -48,9 +48,11 @@ class SpanDecoder:
 
         Raises CorruptStreamError when the stream cannot hold that many or runs out, LicLabError for impossible indices.
         """
+        if np.size(indices) > tables.most_symbols(self._bytes):
+            raise CorruptStreamError(
+                f"the symbol stream is too short for {np.size(indices)} symbols; get the file again"
+            )
         indices = check_indices(indices, tables)
-        if indices.size > tables.most_symbols(self._bytes):
-            raise CorruptStreamError(f"the symbol stream is too short for {indices.size} symbols; get the file again")
         symbols = [self._symbol(tables, index) for index in indices.ravel().tolist()]
         symbols = np.array(symbols, "<i4").reshape(indices.shape)
         self.checksum = zlib.crc32(symbols, self.checksum)

@@ -15,7 +15,11 @@ from lic_lab.coding import golomb
 from lic_lab.errors import LicLabError
 
 MAX_PRECISION = 24
-"""Most bits a table's total can have: the compiled coder counts in 2**-24."""
+"""Most bits a table's total can have: the coders count in 2**-24."""
+
+SEED = 1 << (MAX_PRECISION - 1)
+"""The state an ANS encoder starts from and its decoder must end at; costs 23 bits per stream. From 0, frequent symbols
+would be free at first, and a decoder could go on for ever past the end. A lower state can only come from damage."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +88,8 @@ class Tables:
     def start(self) -> np.ndarray:
         """Where each slot begins on 0 .. 2**precision, (k, width) int32: the escape first, then slots 0, 1, 2, ...
 
-        The escape comes first so that no ordinary slot begins at 0: an ANS coder with little in its state could write a
-        frequent symbol there any number of times for nothing (see `most_symbols`).
+        The escape comes first so that no ordinary slot begins at 0: there an ANS coder with little in its state could
+        write a frequent symbol any number of times for nothing (see `most_symbols`).
         """
         start = np.zeros(self.freq.shape, np.int64)
         start[:, 1:] = np.cumsum(self.freq, axis=1, dtype=np.int64)[:, :-1]
@@ -135,9 +139,12 @@ class Tables:
     def most_symbols(self, payload_bytes: int) -> int:
         """Bound the symbols that a payload can hold: a decoder asks before it allocates for what a header claims.
 
-        Never below what an encoder of this package can put there: 4 bytes and 1 % are added for a coder's rounding.
+        Never below what an encoder of this package can put there. 1 % is added for rounding, and a first run of symbols
+        that cost less: while an ANS state is below a symbol's frequency, it grows by the symbol's `start` only, which
+        is at least the frequency of the escape.
         """
-        return int(8 * (payload_bytes + 4) * 1.01 / self.min_cost_bits)
+        escape = int(self.freq[np.arange(len(self)), self.size - 1].min()) << MAX_PRECISION - self.precision
+        return int(8 * payload_bytes * 1.01 / self.min_cost_bits) + SEED // escape
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Give the tables as named int32 arrays, ready for safetensors; inverse: `from_arrays`."""

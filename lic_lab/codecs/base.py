@@ -75,7 +75,7 @@ class ImageCodec:
         except LicLabError:
             raise
         except Exception as error:
-            raise CorruptStreamError(f"these bytes are not an undamaged {self.label} file: {_line(error)}") from error
+            raise CorruptStreamError(f"these bytes are not an undamaged {self.suffix} file: {_line(error)}") from error
 
     def compress(
         self,

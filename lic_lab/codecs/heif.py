@@ -52,9 +52,9 @@ class Heif(ImageCodec):
         import pillow_heif
 
         if not pillow_heif.is_supported(data):
-            raise CorruptStreamError("these bytes are not an undamaged HEIF file")
+            raise CorruptStreamError("these bytes are not an undamaged .heic file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             file = pillow_heif.open_heif(data)
-            check_pixels(file.size[1], file.size[0], "this HEIF file")
+            check_pixels(file.size[1], file.size[0], "this .heic file")
             return np.array(file.to_pillow().convert("RGB"))

@@ -19,12 +19,12 @@ class Jxl(PillowCodec):
     quality: that distance, 25 to 0.11 (larger means smaller files). Source: ISO/IEC 18181.
     """
 
-    label, suffix, format = "JPEG XL", ".jxl", "JXL"
+    suffix, format = ".jxl", "JXL"
     ladder = rate.geometric(25, 0.11, 1.01, wobble=2)
     default_quality = 1.0
 
-    def __init__(self, name: str = "jxl", effort: int = 7):
-        self.name, self.effort = name, effort
+    def __init__(self, name: str = "jxl", label: str = "JPEG XL", *, effort: int = 7):
+        self.name, self.label, self.effort = name, label, effort
 
     def missing(self) -> str:
         return "" if find_spec("pillow_jxl") else "pillow-jxl-plugin is not installed: pip install pillow-jxl-plugin"
@@ -48,7 +48,7 @@ class Jxl(PillowCodec):
         try:
             return super()._decode(data)
         except RuntimeError as error:  # the plug-in speaks of building libjxl here
-            raise CorruptStreamError("these bytes are not an undamaged JPEG XL file") from error
+            raise CorruptStreamError("these bytes are not an undamaged .jxl file") from error
 
 
 def percent(distance: float) -> float:

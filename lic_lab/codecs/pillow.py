@@ -28,7 +28,7 @@ class PillowCodec(ImageCodec):
 
     def missing(self) -> str:
         if self.feature and not features.check(self.feature):
-            return f"this Pillow was built without {self.label}; install Pillow's own wheel: pip install -U pillow"
+            return f"this Pillow was built without {self.format}; install Pillow's own wheel: pip install -U pillow"
         return ""
 
     def options(self, quality: float) -> dict:
@@ -50,12 +50,11 @@ class PillowCodec(ImageCodec):
             try:
                 picture = Image.open(io.BytesIO(data), formats=[self.format])
             except Image.UnidentifiedImageError as error:
-                raise CorruptStreamError(
-                    f"these bytes are not an undamaged {self.label} file{_looks_like(data)}"
-                ) from error
-            check_pixels(picture.height, picture.width, f"this {self.label} file")
+                what = f"an undamaged {self.suffix} file{_looks_like(data)}"
+                raise CorruptStreamError(f"these bytes are not {what}") from error
+            check_pixels(picture.height, picture.width, f"this {self.suffix} file")
             if damage := self.damage(data):
-                raise CorruptStreamError(f"this {self.label} file is damaged: {damage}")
+                raise CorruptStreamError(f"this {self.suffix} file is damaged: {damage}")
             return np.array(picture.convert("RGB"))
 
 
@@ -72,12 +71,12 @@ class Jpeg(PillowCodec):
     quality: 1 to 100, libjpeg's scale. Source: ITU-T T.81.
     """
 
-    label, suffix, format, feature = "JPEG", ".jpg", "JPEG", "jpg"
+    suffix, format, feature = ".jpg", "JPEG", "jpg"
     ladder = rate.steps(1, 100)
     default_quality = 75
 
-    def __init__(self, name: str = "jpeg", chroma: str = "4:2:0"):
-        self.name, self.chroma = name, chroma
+    def __init__(self, name: str = "jpeg", label: str = "JPEG", *, chroma: str = "4:2:0"):
+        self.name, self.label, self.chroma = name, label, chroma
 
     @property
     def settings(self) -> str:
@@ -143,12 +142,12 @@ class Avif(PillowCodec):
     quality: 0 to 100. tune: "psnr", or "" for libavif's own choice, which costs PSNR and gains MS-SSIM.
     """
 
-    label, suffix, format, feature = "AVIF", ".avif", "AVIF", "avif"
+    suffix, format, feature = ".avif", "AVIF", "avif"
     ladder = rate.steps(0, 100)
     default_quality = 60
 
-    def __init__(self, name: str = "avif", chroma: str = "4:4:4", tune: str = "psnr"):
-        self.name, self.chroma, self.tune = name, chroma, tune
+    def __init__(self, name: str = "avif", label: str = "AVIF", *, chroma: str = "4:4:4", tune: str = "psnr"):
+        self.name, self.label, self.chroma, self.tune = name, label, chroma, tune
 
     @property
     def settings(self) -> str:

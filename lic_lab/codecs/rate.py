@@ -36,6 +36,11 @@ class Ladder:
     wobble: int = 0
 
     @property
+    def fine(self) -> bool:
+        """Whether a search may stop early, because a near file is as good as the exact one."""
+        return self.count > FINE
+
+    @property
     def ends(self) -> tuple[float, float]:
         """Quality of the smallest and of the largest file; the first may be the larger number (QP, distance, ratio)."""
         return self.quality(0), self.quality(self.count - 1)
@@ -108,11 +113,12 @@ def largest_within(trials: Trials, max_bytes: int, name: str) -> Trial:
         trials,
         below=lambda t: len(t.data) <= max_bytes,
         height=lambda t: math.log(len(t.data)),
-        target=math.log(max_bytes),
+        goal=math.log(max_bytes * (1 + CLOSE_RATIO) / 2),
         close=lambda t: CLOSE_RATIO * max_bytes <= len(t.data) <= max_bytes,
     )
-    trials.look(range(low + 2, low + 2 + trials.ladder.wobble))
-    if low < 0:  # position 0 is not always the smallest
+    if not trials.ladder.fine:
+        trials.look(range(low + 2, low + 2 + trials.ladder.wobble))
+    if low < 0 and trials.ladder.wobble:  # then position 0 is not always the smallest
         trials.look(range(0, trials.ladder.count // 10, max(1, trials.ladder.count // 80)))
     fitting = [t for t in trials.seen.values() if len(t.data) <= max_bytes]
     if not fitting:
@@ -134,11 +140,12 @@ def smallest_reaching(trials: Trials, psnr_db: float, name: str) -> Trial:
         trials,
         below=lambda t: t.psnr_db < psnr_db,
         height=lambda t: t.psnr_db,
-        target=psnr_db,
+        goal=psnr_db + CLOSE_DB / 2,
         close=lambda t: psnr_db <= t.psnr_db <= psnr_db + CLOSE_DB,
     )
-    reach = trials.ladder.wobble
-    trials.look([*range(low - reach, low), *range(low + 2, low + 2 + reach)])
+    if not trials.ladder.fine:
+        reach = trials.ladder.wobble
+        trials.look([*range(low - reach, low), *range(low + 2, low + 2 + reach)])
     reaching = [t for t in trials.seen.values() if t.psnr_db >= psnr_db]
     if not reaching:
         best = max(t.psnr_db for t in trials.seen.values())
@@ -148,20 +155,23 @@ def smallest_reaching(trials: Trials, psnr_db: float, name: str) -> Trial:
     return min(reaching, key=lambda t: (len(t.data), t.position))
 
 
-def _bisect(trials: Trials, below, height, target: float, close) -> int:
+def _bisect(trials: Trials, below, height, goal: float, close) -> int:
     """The position `low` such that trials up to it are `below` and the next one is not; -1 or count - 1 at the ends.
 
-    The ends of the ladder are looked at only when everything in between points there: they can be slow. Long ladders
-    take turns between interpolation (fast on smooth curves) and halving (sure on all), and end at a `close` trial.
+    The ends of a ladder are looked at only when what lies between points there: they can be slow. Fine ladders take
+    turns between interpolation (fast on smooth curves) and halving (sure on all), and end at a `close` trial; `goal` is
+    the height in the middle of what is close.
     """
     low, high = -1, trials.ladder.count
-    fine = trials.ladder.count > FINE
+    fine = trials.ladder.fine
     for turn in count():
         if high - low <= 1:
             break
         guess = (low + high) // 2
-        if fine and turn % 2 and low >= 0 and high < trials.ladder.count:
-            guess = _interpolate(low, high, height(trials[low]), height(trials[high]), target)
+        if fine and turn == 2 and (low < 0 or high == trials.ladder.count):
+            guess = 0 if low < 0 else high - 1  # an end at last, before halving towards it takes many files
+        elif fine and turn % 2 and low >= 0 and high < trials.ladder.count:
+            guess = _interpolate(low, high, height(trials[low]), height(trials[high]), goal)
         trial = trials[guess]
         low, high = (guess, high) if below(trial) else (low, guess)
         if fine and close(trial):
@@ -169,9 +179,9 @@ def _bisect(trials: Trials, below, height, target: float, close) -> int:
     return low
 
 
-def _interpolate(low: int, high: int, left: float, right: float, target: float) -> int:
-    """Where a straight line through both ends meets the target, strictly between them."""
-    share = (target - left) / (right - left) if math.isfinite(right - left) and right > left else 0.5
+def _interpolate(low: int, high: int, left: float, right: float, goal: float) -> int:
+    """Where a straight line through both ends meets the goal, strictly between them."""
+    share = (goal - left) / (right - left) if math.isfinite(right - left) and right > left else 0.5
     return min(max(low + round(share * (high - low)), low + 1), high - 1)
 
 

@@ -1,0 +1,93 @@
+"""Every codec by name, classical and learned, and what each needs where it is not there."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+from typing import NamedTuple
+
+from lic_lab.codecs.base import ImageCodec
+from lic_lab.errors import LicLabError
+
+__all__ = ["CodecRow", "ImageCodec", "list_codecs", "load"]
+
+
+class CodecRow(NamedTuple):
+    """One line of `list_codecs`: available says whether `load(name)` works here, reason why not and what to do."""
+
+    name: str
+    kind: str
+    available: bool
+    reason: str
+    label: str
+
+
+def list_codecs() -> list[CodecRow]:
+    """List every codec that `load` knows, learned ones first.
+
+    CompressAI's zoo is not listed; `load("compressai:mbt2018-mean")` reaches it, see `codecs.zoo`.
+    """
+    from lic_lab.codecs import learned
+
+    rows = [CodecRow(name, "learned", not reason, reason, name) for name, reason in learned.names().items()]
+    for name, codec in classical().items():
+        reason = codec.missing()
+        rows.append(CodecRow(name, codec.kind, not reason, reason, codec.label))
+    return rows
+
+
+def load(name: str) -> ImageCodec:
+    """Give a codec ready to use.
+
+    name: one of `list_codecs()`, "compressai:ARCHITECTURE", or the path of a .safetensors file of trained weights.
+    Raises LicLabError for an unknown name, with the near ones, and for a codec that cannot run here, with the reason.
+    """
+    from lic_lab.codecs import learned, zoo
+
+    name = str(name)
+    if name in learned.names() or name.endswith(".safetensors"):
+        return learned.load(name)
+    if name.startswith(zoo.PREFIX):
+        architecture, _, metric = name.removeprefix(zoo.PREFIX).partition("@")
+        return zoo.pretrained(architecture, metric=metric or "mse")
+    if name not in classical():
+        raise LicLabError(_unknown(name))
+    codec = classical()[name]
+    if reason := codec.missing():
+        raise LicLabError(f"{name} cannot run on this machine: {reason}")
+    return codec
+
+
+@cache
+def classical() -> dict[str, ImageCodec]:
+    """Name -> codec of every classical codec, whether it can run here or not."""
+    from lic_lab.codecs.bpg import Bpg
+    from lic_lab.codecs.heif import Heif
+    from lic_lab.codecs.jxl import Jxl
+    from lic_lab.codecs.pillow import Avif, Jpeg, Jpeg2000, Webp
+    from lic_lab.codecs.vvc import Vtm, Vvenc
+
+    codecs = [
+        Jpeg(),
+        Jpeg("jpeg-444", "JPEG 4:4:4", chroma="4:4:4"),
+        Jpeg2000(),
+        Webp(),
+        Avif(),
+        Avif("avif-default", "AVIF default tune", tune=""),
+        Avif("avif-420", "AVIF 4:2:0", chroma="4:2:0"),
+        Avif("avif-420-default", "AVIF 4:2:0 default tune", chroma="4:2:0", tune=""),
+        Heif(),
+        Jxl(),
+        Jxl("jxl-e9", "JPEG XL effort 9", effort=9),
+        Vvenc(),
+        Vtm(),
+        Bpg(),
+    ]
+    return {codec.name: codec for codec in codecs}
+
+
+def _unknown(name: str) -> str:
+    rows = list_codecs()
+    near = get_close_matches(name.lower(), [row.name for row in rows], n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    return f"no codec called {name!r}: {hint}there are {', '.join(row.name for row in rows if row.available)}"

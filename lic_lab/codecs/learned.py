@@ -1,0 +1,86 @@
+"""The door between our models and everybody else's codecs: a model becomes an ImageCodec, charged by the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lic_lab.codecs.base import ImageCodec
+from lic_lab.codecs.rate import Ladder
+from lic_lab.ops.color import image_to_tensor, tensor_to_image
+
+RATE_STEPS = 4096  # per rung, as in the file
+
+
+class LearnedCodec(ImageCodec):
+    """A model of `lic_lab.models` as a codec; its knob is the continuous rate point, in steps of 1/4096 rung.
+
+    model: has compress(x, rate), decompress(data), rates, rate_for_lambda(lmbda) and fingerprint(), as
+    `models.base.Codec` does, and is in evaluation mode. Where it also has analyse(x) and takes compress(x, rate, y=),
+    a search analyses the picture once. quality: rate point, 0 to model.rates - 1; a fixed-rate model has only 0.
+    """
+
+    kind, suffix = "learned", ".lic"
+
+    def __init__(self, model: torch.nn.Module, name: str, *, label: str = "", preset: str = ""):
+        self.model, self.name, self.label, self.preset = model, name, label or name, preset
+        self.ladder = Ladder((model.rates - 1) * RATE_STEPS + 1, lambda i: i / RATE_STEPS)
+        self.default_quality = (model.rates - 1) / 2
+
+    @property
+    def settings(self) -> str:
+        what = f"{self.name} {self.preset}".strip()
+        parameters = sum(p.numel() for p in self.model.parameters())
+        return f"{what}, weights {self.model.fingerprint().hex()}, {parameters / 1e6:.2f} M parameters"
+
+    def quality_for_lambda(self, lmbda: float) -> float:
+        return self.model.rate_for_lambda(lmbda)
+
+    @torch.no_grad()
+    def encoder_for(self, image: np.ndarray) -> Callable[[float], bytes]:
+        if not hasattr(self.model, "analyse"):
+            return super().encoder_for(image)
+        self._check_picture(image)
+        x = self._tensor(image)
+        y = self.model.analyse(x)
+        return lambda quality: self.model.compress(x, quality, y=y)
+
+    @torch.no_grad()
+    def _encode(self, image: np.ndarray, quality: float) -> bytes:
+        return self.model.compress(self._tensor(image), float(quality))
+
+    @torch.no_grad()
+    def _decode(self, data: bytes) -> np.ndarray:
+        return tensor_to_image(self.model.decompress(data))
+
+    def _tensor(self, image: np.ndarray) -> Tensor:
+        """(h, w, 3) uint8 -> (1, 3, h, w) in [0, 1], where the model is."""
+        return image_to_tensor(image).to(next(self.model.parameters()).device)
+
+
+def names() -> dict[str, str]:
+    """Name -> why it cannot be loaded ("" where it can) of every model that has presets."""
+    from lic_lab.models.checkpoints import shipped
+    from lic_lab.models.presets import list_presets
+
+    have = shipped()
+    return {
+        name: "" if name in have else f"no trained weights come with it yet: train it with lic-lab train {name}"
+        for name in list_presets()
+    }
+
+
+def load(name: str) -> LearnedCodec:
+    """Give the codec of a model with its shipped weights, or with those of a .safetensors file of `save_model`.
+
+    Raises LicLabError where there are no weights, or weights of something else.
+    """
+    from lic_lab.models.checkpoints import load_model, load_weights
+
+    path = Path(name)
+    model, called = (load_weights(path), path.stem) if path.suffix == ".safetensors" else (load_model(name), name)
+    return LearnedCodec(model, called, preset=getattr(model, "preset", ""))

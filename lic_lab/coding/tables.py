@@ -5,6 +5,7 @@ s is freq[s] / 2**precision on every machine. The last slot is the ESCAPE: it st
 of its own, and an exp-Golomb number (`golomb.py`) follows. Any int32 can be coded by any table; nothing is clipped.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -119,7 +120,7 @@ class Tables:
         """Give each symbol's ideal cost in bits, escapes included: -log2(freq / 2**precision); float64, same shape."""
         symbols, indices = np.broadcast_arrays(np.asarray(symbols, np.int64), indices)
         slot = self.slots(symbols, indices)
-        bits = self.precision - np.log2(self.freq[indices, slot])
+        bits = np.asarray(self.precision - np.log2(self.freq[indices, slot]))
         escaped = slot == self.size[indices] - 1
         suffix = golomb.lengths(self.escape_values(symbols[escaped], indices[escaped]))
         bits[escaped] += LENGTHS.precision - np.log2(LENGTHS.freq[0, suffix]) + suffix
@@ -196,7 +197,7 @@ def _frequencies(pmf: np.ndarray, precision: int) -> np.ndarray:
         raise LicLabError(
             f"a table of precision {precision} has room for {total - 1} slots; got {len(pmf)}: cut the tails"
         )
-    mass = pmf.sum()
+    mass = math.fsum(pmf)  # the one sum of floats, and the same on every machine
     shares = np.append(pmf, max(0.0, 1.0 - mass)) / max(1.0, mass)
     freq = np.maximum(np.floor(shares * total + 0.5).astype(np.int64), 1)
     while missing := total - int(freq.sum()):

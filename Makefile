@@ -11,6 +11,8 @@ READY := $(VENV)/.ready
 PYTHONS := $(or $(PYTHON),python3.12 python3.11 python3.13 python3 python)
 GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
+
 # One torch thread per test process: the processes already fill the cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
 
@@ -55,5 +57,6 @@ $(READY): pyproject.toml
 	  exit 1; \
 	fi
 	@echo "Installing into $(VENV): about three minutes and, with CUDA on Linux, 6 GB. Only now and after pyproject.toml changes."
-	$(BIN)/python -m pip install --disable-pip-version-check --no-input -e ".[dev]"
+	$(PIP) --only-binary compressai -e ".[dev,peers]" || \
+	  { echo "Again without CompressAI, which has no wheel for this machine; only comparisons with it are lost."; $(PIP) -e ".[dev]"; }
 	@touch $@

@@ -92,19 +92,24 @@ def encode(source, target, codec, **targets):
 @main.command(short_help="Decode a file of any codec to a picture.")
 @click.argument("source", metavar="FILE", type=PATH)
 @click.argument("target", metavar="PICTURE", type=PATH)
-def decode(source, target):
+@click.option(
+    "--codec", metavar="NAME", help="Which one wrote it, where its bytes do not say; weights as .safetensors."
+)
+def decode(source, target, codec):
     """Decode FILE, of any codec that can run here, as PICTURE without loss (.png, .bmp, .tif, .ppm).
 
     \b
     lic-lab decode photo.lic photo.decoded.png
     """
-    from lic_lab.codecs import identify
+    from lic_lab import load
+    from lic_lab.codecs.identify import identify
     from lic_lab.datasets.images import write_image
 
     _check_target(source, target)
     data = source.read_bytes()
     with _spinner(f"decoding {source.name}"):
-        image = identify(data).decompress(data)
+        coder = load(codec) if codec else identify(data)
+        image = coder.decompress(data)
     write_image(target, image)
     click.echo(f"{target}: {image.shape[1]} x {image.shape[0]} pixels")
 
@@ -172,7 +177,7 @@ def info(thing, preset):
 
         _console().print(complexity_table(build(thing, preset=preset)))
     else:
-        from lic_lab.codecs import describe
+        from lic_lab.codecs.identify import describe
 
         data = Path(thing).read_bytes()
         for name, value in describe(data).items():

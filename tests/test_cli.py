@@ -86,7 +86,8 @@ def test_a_file_is_recognised_by_its_bytes_whatever_its_name(run, picture):
         ("encode photo.png no/such/out.jpg --codec jpeg", ["no/such"]),
         ("encode . out.jpg --codec jpeg", ["folder"]),
         ("decode nothing.lic out.png", ["nothing.lic"]),
-        ("decode photo.png out.jpg", [".jpg"]),
+        ("decode photo.png out.png", ["PNG"]),
+        ("decode photo.webp out.jpg", ["without loss"]),
         ("compare nothing.png --codecs jpeg --out out", ["nothing.png"]),
         ("compare photo.png --codecs jpeg,nope --out out", ["nope"]),
         ("compare photo.png --codecs jpeg --bpp 0.001 --out out", ["0.001"]),
@@ -96,6 +97,7 @@ def test_a_file_is_recognised_by_its_bytes_whatever_its_name(run, picture):
     ],
 )
 def test_what_is_wrong_is_said_in_the_last_line_and_nothing_is_left_behind(run, picture, line, words):
+    assert run("encode photo.png photo.webp --codec webp").exit_code == 0
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     result = run(line)
     assert result.exit_code == 2 and "Traceback" not in result.output, result.output

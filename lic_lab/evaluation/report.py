@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+from rich.markup import escape
 from rich.table import Table
 
 from lic_lab.evaluation.sweep import Row
@@ -20,10 +21,21 @@ def comparison_table(rows: Sequence[Row], title: str = "") -> Table:
         table.add_column(name, justify="right")
     images = list(dict.fromkeys(row.image for row in rows))
     for image in images:
-        _section(table, image, [row for row in rows if row.image == image])
+        _section(table, escape(image), [row for row in rows if row.image == image])
     if len(images) > 1:
         by_codec = {row.codec: [r for r in rows if r.codec == row.codec] for row in rows}
         _section(table, f"mean of {len(images)}", [_Mean(rs) for rs in by_codec.values() if len(rs) == len(images)])
+    return table
+
+
+def codec_table(rows: Iterable) -> Table:
+    """Show the rows of `lic_lab.list_codecs()`: name, kind, and whether it can run here, or why not."""
+    table = Table(box=None, header_style="bold")
+    for name in ("codec", "kind", "here", ""):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        said = ("yes", row.label) if row.available else ("no", row.reason)
+        table.add_row(row.name, row.kind, *map(escape, said))
     return table
 
 
@@ -44,6 +56,12 @@ def _section(table: Table, title: str, rows: Sequence[Row | _Mean]) -> None:
         decibels = f"[bold]{row.psnr_db:.2f}[/bold]" if row.psnr_db == best else f"{row.psnr_db:.2f}"
         seconds = (f"{row.encode_seconds:.3f}", f"{row.decode_seconds:.3f}")
         table.add_row(
-            title if number == 0 else "", row.codec, f"{row.bytes:,.0f}", f"{row.bpp:.4f}", decibels, quality, *seconds
+            title if number == 0 else "",
+            escape(row.codec),
+            f"{row.bytes:,.0f}",
+            f"{row.bpp:.4f}",
+            decibels,
+            quality,
+            *seconds,
         )
     table.add_section()

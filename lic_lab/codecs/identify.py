@@ -1,0 +1,82 @@
+"""Which codec wrote these bytes? Told by the bytes alone; the name of a file proves nothing."""
+
+from __future__ import annotations
+
+from lic_lab import codecs
+from lic_lab.codecs import learned, vvc
+from lic_lab.codecs.base import ImageCodec
+from lic_lab.coding import container
+from lic_lab.errors import CorruptStreamError, LicLabError
+from lic_lab.metrics.rate import bpp
+
+# (position, bytes there, codec), of every format that some classical codec here reads.
+SIGNATURES = [
+    (0, b"\xff\xd8\xff", "jpeg"),
+    (0, b"\xff\x4f\xff\x51", "jpeg2000"),
+    (4, b"jP  ", "jpeg2000"),
+    (8, b"WEBP", "webp"),
+    (4, b"ftypavif", "avif"),
+    (4, b"ftypheic", "heif"),
+    (4, b"ftypmif1", "heif"),
+    (4, b"JXL ", "jxl"),
+    (0, b"\xff\x0a", "jxl"),
+    (0, b"BPG\xfb", "bpg"),
+    (-11, vvc.SIZE_UNIT, "vvc"),  # at the end; a file of VTM looks the same, so name that codec yourself
+]
+
+
+def identify(data: bytes) -> ImageCodec:
+    """Give the codec that reads these bytes of a whole file, ready to use.
+
+    Raises CorruptStreamError for bytes of no format known here, LicLabError where their codec cannot run on this
+    machine, or where a .lic file was written by weights that do not come with this installation.
+    """
+    for at, signature, name in SIGNATURES:
+        if data[at:][: len(signature)] == signature:
+            return codecs.load(name)
+    header, _, _ = container.unpack(data)  # says what is wrong with it, and what else it might be
+    for codec in (codecs.load(name) for name, reason in learned.names().items() if not reason):
+        if codec.model.code == header.codec and codec.model.fingerprint() == header.fingerprint:
+            return codec
+    raise LicLabError(
+        f"this .lic file was written by codec {header.codec} with weights {header.fingerprint.hex()}, which do not "
+        "come with this installation: name the codec that wrote it, or its .safetensors file"
+    )
+
+
+def describe(data: bytes) -> dict[str, str]:
+    """What a coded file says about itself, in words for a person, in the order to show them.
+
+    A .lic file is described by its header even where its weights are missing; other files are decoded for it. Raises as
+    `identify` does.
+    """
+    if data.startswith(container.MAGIC):
+        return _describe_lic(data)
+    codec = identify(data)
+    height, width = codec.decode(data).shape[:2]
+    return {"codec": f"{codec.name} ({codec.label})", **_size(data, height, width)}
+
+
+def _describe_lic(data: bytes) -> dict[str, str]:
+    header, payload, _ = container.unpack(data)
+    try:
+        codec = identify(data).name
+    except CorruptStreamError:
+        raise
+    except LicLabError:
+        codec = f"number {header.codec}, its weights do not come with this installation"
+    return {
+        "codec": codec,
+        "weights": header.fingerprint.hex(),
+        **_size(data, header.height, header.width),
+        "header": f"{len(data) - len(payload)} bytes",
+        "rate point": f"{header.rate / learned.RATE_STEPS:.4f}",
+        "decodes on": container.LEVELS[header.level],
+    }
+
+
+def _size(data: bytes, height: int, width: int) -> dict[str, str]:
+    return {
+        "picture": f"{width} x {height} pixels",
+        "file": f"{len(data):,} bytes, {bpp(data, height, width):.4f} bpp",
+    }

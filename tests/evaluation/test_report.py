@@ -1,0 +1,55 @@
+import math
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from lic_lab.evaluation.report import codec_table, comparison_table
+
+
+def row(codec, image, size, psnr_db, ms_ssim=0.9):
+    return SimpleNamespace(
+        codec=codec, image=image, bytes=size, bpp=size / 1000, psnr_db=psnr_db, ms_ssim=ms_ssim,
+        encode_seconds=0.5, decode_seconds=0.25,
+    )  # fmt: skip
+
+
+def lines(table):
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(table)
+    return [line.replace("│", " ").split() for line in capture.get().splitlines()]
+
+
+def test_a_row_shows_its_numbers_with_their_units_in_the_head():
+    shown = lines(comparison_table([row("jpeg", "cat", 12345, 31.416, 0.98765)]))
+    assert "cat jpeg 12,345 12.3450 31.42 0.9877 0.500 0.250".split() in shown
+    assert {"bytes", "bpp", "dB", "encode", "s"} <= {word.strip("┃") for line in shown for word in line}
+
+
+def test_the_mean_is_over_pictures_and_only_of_codecs_that_coded_all():
+    rows = [row("jpeg", "cat", 100, 30.0), row("jpeg", "dog", 300, 40.0), row("webp", "cat", 100, 33.0)]
+    shown = lines(comparison_table(rows))
+    assert "mean of 2 jpeg 200 0.2000 35.00 0.9000 0.500 0.250".split() in shown
+    assert sum("webp" in line for line in shown) == 1
+
+
+def test_a_missing_ms_ssim_is_a_dash():
+    assert "-" in next(
+        line for line in lines(comparison_table([row("jpeg", "cat", 9, 30.0, math.nan)])) if "cat" in line
+    )
+
+
+@pytest.mark.parametrize("name", ["[bold]", "photo[1]"])
+def test_names_are_shown_as_they_are(name):
+    assert any(name in line for line in lines(comparison_table([row("jpeg", name, 9, 30.0)])))
+
+
+def test_a_codec_that_cannot_run_shows_its_reason():
+    there = SimpleNamespace(name="jpeg", kind="classical", available=True, reason="", label="JPEG")
+    lost = SimpleNamespace(
+        name="jxl", kind="classical", available=False, reason="pip install lic-lab[codecs]", label=""
+    )
+    shown = lines(codec_table([there, lost]))
+    assert "jpeg classical yes JPEG".split() in shown
+    assert "jxl classical no pip install lic-lab[codecs]".split() in shown

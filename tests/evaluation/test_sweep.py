@@ -1,0 +1,107 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from lic_lab import load
+from lic_lab.datasets.bundled import skimage_file
+from lic_lab.datasets.images import read_image, write_image
+from lic_lab.errors import LicLabError
+from lic_lab.evaluation import sweep
+from lic_lab.metrics.quality import ms_ssim, psnr
+
+
+@pytest.fixture(scope="module")
+def image():
+    return read_image(skimage_file("chelsea.png"))[50:245, 80:291]  # (195, 211, 3)
+
+
+@pytest.fixture(scope="module")
+def rows(image):
+    return sweep.compare({"cat": image, "corner": image[:64, :64]}, ["jpeg", "webp"], bpp=2.0)
+
+
+def test_there_is_a_row_for_every_picture_and_codec_in_that_order(rows):
+    pairs = [(row.image, row.codec) for row in rows]
+    assert pairs == [("cat", "jpeg"), ("cat", "webp"), ("corner", "jpeg"), ("corner", "webp")]
+
+
+def test_every_number_is_that_of_the_file_itself(rows, image):
+    for row in rows[:2]:
+        decoded = load(row.codec).decompress(row.data)
+        assert np.array_equal(decoded, row.reconstruction)
+        assert row.bytes == len(row.data) and row.bpp == 8 * row.bytes / (195 * 211)
+        assert (row.psnr_db, row.ms_ssim) == (psnr(image, decoded), ms_ssim(image, decoded))
+        assert row.data == load(row.codec).encode(image, row.quality)
+        assert row.encode_seconds > 0 and row.decode_seconds > 0
+
+
+def test_the_ceiling_holds_for_every_codec(rows):
+    assert all(row.bpp <= 2.0 for row in rows)
+
+
+def test_a_picture_too_small_for_ms_ssim_has_none(rows):
+    assert math.isnan(rows[2].ms_ssim) and rows[2].numbers()["ms_ssim"] is None
+
+
+def test_the_numbers_survive_json(rows):
+    assert json.loads(json.dumps([row.numbers() for row in rows]))[0]["bytes"] == rows[0].bytes
+
+
+def test_other_targets_than_bpp_are_measured_too(image):
+    assert sweep.measure(load("jpeg"), "cat", image, psnr=30.0).psnr_db >= 30
+    assert sweep.measure(load("jpeg"), "cat", image, quality=40).quality == 40
+    assert sweep.measure(load("jpeg"), "cat", image).quality == load("jpeg").default_quality
+
+
+def test_progress_is_told_before_every_row_and_at_the_end(image):
+    told = []
+    sweep.compare({"cat": image}, ["jpeg", "webp"], bpp=2.0, progress=lambda *words: told.append(words))
+    assert [words[:2] for words in told] == [(0, 2), (1, 2), (2, 2)]
+    assert "jpeg" in told[0][2] and "cat" in told[0][2]
+
+
+def test_a_codec_that_cannot_make_a_picture_so_small_is_left_out_aloud(image):
+    with pytest.warns(UserWarning, match=r"jpeg is left out on corner: .* smallest"):
+        rows = sweep.compare({"cat": image, "corner": image[:40, :48]}, ["jpeg"], bpp=1.0)
+    assert [row.image for row in rows] == ["cat"]
+
+
+@pytest.mark.filterwarnings("ignore:.*is left out")
+def test_where_no_codec_reaches_the_size_there_is_an_error(image):
+    with pytest.raises(LicLabError, match=r"no codec here reaches 0\.001 bpp"):
+        sweep.compare({"cat": image}, ["jpeg"], bpp=0.001)
+
+
+def test_files_are_written_with_the_bytes_that_were_counted(rows, tmp_path):
+    *files, numbers = sweep.write_files(rows, tmp_path / "new" / "folder")
+    assert [file.name for file in files[:2]] == ["cat.jpeg.jpg", "cat.webp.webp"]
+    assert [file.read_bytes() for file in files] == [row.data for row in rows]
+    assert json.loads(numbers.read_text()) == [row.numbers() for row in rows]
+
+
+def test_pictures_of_one_name_stay_apart(image, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write_image(tmp_path / folder / "photo.png", image[:20, :20])
+    assert list(sweep.gather_images([tmp_path / "a", tmp_path / "b" / "photo.png"])) == ["photo", "photo-2"]
+
+
+def test_a_folder_without_pictures_is_an_error(tmp_path):
+    with pytest.raises(LicLabError, match="no pictures in"):
+        sweep.gather_images([tmp_path])
+
+
+def test_without_sources_the_losslessly_stored_bundled_pictures_are_taken():
+    images = sweep.gather_images()
+    assert len(images) >= 3 and "astronaut" in images and "rocket" not in images
+
+
+def test_a_named_codec_must_exist_and_an_unnamed_one_is_left_out_aloud(monkeypatch):
+    monkeypatch.setattr(sweep, "USUAL", ("jpeg", "nope"))
+    with pytest.warns(UserWarning, match="nope is left out"):
+        assert [codec.name for codec in sweep.gather_codecs()] == ["jpeg"]
+    with pytest.raises(LicLabError, match="nope"):
+        sweep.gather_codecs(["jpeg", "nope"])
+    assert [codec.name for codec in sweep.gather_codecs(["webp", "jpeg", "webp"])] == ["webp", "jpeg"]

@@ -70,7 +70,7 @@ def picture_grid(
     size = (2 * MARGIN + columns * cell + (columns - 1) * GAP, tops["numbers"] + 3 * LINE + MARGIN - 6)
     sheet = Pillow.new("RGB", size, PAPER)
     raw = original.nbytes
-    _column(sheet, 0, tops, original, detail, zoom, cell, "original", [f"{raw:,} bytes", "24 bpp", "uncompressed"])
+    _column(sheet, 0, tops, original, detail, zoom, cell, "original", [f"{raw:,} bytes", "24 bpp"])
     for number, row in enumerate(rows, start=1):
         _column(sheet, number, tops, row.reconstruction, detail, zoom, cell, row.codec, _numbers(row))
     _mark(sheet, tops["picture"], thumb.width / original.shape[1], detail, (cell - thumb.width) // 2)
@@ -88,7 +88,7 @@ def save_grid(path: str | Path, original: np.ndarray, rows: Sequence, **options)
 def _numbers(row) -> list[str]:
     """What a codec's column says beneath its pictures."""
     quality = "MS-SSIM —" if np.isnan(row.ms_ssim) else f"MS-SSIM {row.ms_ssim:.4f}"
-    return [f"{row.bytes:,} bytes · {row.bpp:.3f} bpp", f"PSNR {row.psnr_db:.2f} dB", quality]
+    return [f"{row.bytes:,} bytes", f"{row.bpp:.3f} bpp · {row.psnr_db:.2f} dB", quality]
 
 
 def _column(sheet, number, tops, image, detail, zoom, cell, codec, lines) -> None:

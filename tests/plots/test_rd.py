@@ -1,13 +1,14 @@
 """Rate-distortion curves run by rising rate and wear their codec's style."""
 
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 from matplotlib.colors import to_hex
 
 from lic_lab.errors import LicLabError
 from lic_lab.plots.palette import style
-from lic_lab.plots.rd import rd_figure, rd_points
+from lic_lab.plots.rd import rd_figure, rd_points, rd_svg
 
 
 @pytest.fixture
@@ -40,3 +41,27 @@ def test_the_axes_carry_units(rows):
 def test_an_unknown_metric_is_refused_with_the_choice(rows):
     with pytest.raises(LicLabError, match="psnr_db"):
         rd_figure(rows, metric="vmaf")
+
+
+def test_the_svg_draws_every_point_and_enlarges_those_at_the_present_rate(rows):
+    svg = rd_svg(rows, here=0.6)
+    assert svg.count("<circle") == len(rows) and svg.count('r="5.5"') == 4  # 0.5 bpp is the last at or below 0.6
+    assert svg.count("<polyline") == 4
+
+
+def test_the_svg_is_well_formed_names_itself_and_takes_the_colour_of_the_page(rows):
+    root = ElementTree.fromstring(rd_svg(rows, metric="ms_ssim", bold=["jpeg"]))
+    assert root.attrib["aria-label"] == "MS-SSIM against bits per pixel"
+    fills = {node.attrib.get("fill") for node in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert fills == {"currentColor"}
+
+
+def test_points_without_a_number_are_left_out_of_the_svg(rows):
+    for row in rows[:3]:
+        row.ms_ssim = float("nan")
+    assert rd_svg(rows, metric="ms_ssim").count("<circle") == len(rows) - 3
+    assert rd_svg(rows[:3], metric="ms_ssim") == ""
+
+
+def test_one_single_point_can_be_drawn(rows):
+    assert rd_svg(rows[:1]).count("<circle") == 1

@@ -1,0 +1,85 @@
+"""What every live panel needs: a picture that stays when the kernel is gone, visible errors, a progress bar."""
+
+import base64
+import html
+import time
+from collections.abc import Callable
+from functools import wraps
+
+import ipywidgets as widgets
+
+from lic_lab.errors import LicLabError
+
+
+class Poster:
+    """Gives a widget a still picture beside its live view: GitHub and a notebook without a kernel show that.
+
+    A class that mixes this in brings `poster() -> bytes`, a PNG. A front end that runs the widget ignores the picture.
+    """
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**data, "image/png": base64.b64encode(self.poster()).decode()}, metadata
+
+
+class Panel(Poster, widgets.VBox):
+    """A column of widgets with a poster: what every interactive figure of the notebooks is."""
+
+
+class Status(widgets.HTML):
+    """One line of text under a panel: hints in the theme's soft colour, trouble in its error colour, read out aloud."""
+
+    def say(self, text: str) -> None:
+        """Show a hint; an empty text clears the line."""
+        self.value = f'<div role="status" style="color: var(--jp-ui-font-color2)">{html.escape(text)}</div>'
+
+    def alarm(self, text: str) -> None:
+        """Show what went wrong."""
+        self.value = f'<div role="alert" style="color: var(--jp-error-color1, #d32f2f)">{html.escape(text)}</div>'
+
+
+def visible_errors(callback: Callable) -> Callable:
+    """Show in `self.status` what a method called by the browser raises; Jupyter would swallow it without a word.
+
+    A LicLabError is a sentence for people and is shown as it is; anything else is a defect and is shown with its type.
+    """
+
+    @wraps(callback)
+    def guarded(self, *args, **kwargs):
+        try:
+            return callback(self, *args, **kwargs)
+        except LicLabError as error:
+            self.status.alarm(str(error))
+        except Exception as error:
+            self.status.alarm(f"{type(error).__name__} in {callback.__name__}: {error}")
+        return None
+
+    return guarded
+
+
+class Progress(widgets.HBox):
+    """A bar with what is being done and how long the rest will take, from the mean time of the steps so far."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter):
+        self.clock = clock
+        self.bar = widgets.IntProgress(layout=widgets.Layout(width="40%"))
+        self.text = widgets.Label()
+        super().__init__([self.bar, self.text])
+
+    def start(self, total: int) -> None:
+        """Begin a job of `total` steps."""
+        self.bar.max, self.bar.value, self.text.value = total, 0, ""
+        self.began = self.clock()
+        self.layout.display = ""
+
+    def step(self, doing: str) -> None:
+        """Count one more step as done; `doing` says what it was."""
+        self.bar.value += 1
+        done, total = self.bar.value, self.bar.max
+        left = (self.clock() - self.began) / done * (total - done)
+        self.text.value = f"{done} of {total} · {doing} · about {left:.0f} s left"
+
+    def finish(self) -> None:
+        """Take the bar off the page."""
+        self.layout.display = "none"

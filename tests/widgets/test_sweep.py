@@ -1,0 +1,62 @@
+"""The sweep gives every codec the same ceiling, and its numbers are those of the real files."""
+
+import numpy as np
+import pytest
+
+from lic_lab.codecs import load
+from lic_lab.datasets.bundled import bundled_images
+from lic_lab.errors import LicLabError
+from lic_lab.metrics.quality import ms_ssim, psnr
+from lic_lab.widgets.sweep import shrink, sweep
+
+
+@pytest.fixture(scope="module")
+def image():
+    return bundled_images()["astronaut"][100:292, 120:312]  # 192 x 192, the smallest that has an MS-SSIM by a margin
+
+
+@pytest.fixture(scope="module")
+def stops(image):
+    return sweep(image, [load("jpeg"), load("jpeg2000")], (1.0, 0.1, 0.5), name="face")
+
+
+def test_stops_rise_and_no_file_exceeds_its_ceiling(stops):
+    assert [stop.ceiling_bpp for stop in stops] == sorted(stop.ceiling_bpp for stop in stops)
+    for stop in stops:
+        assert stop.ceiling_bytes == int(stop.ceiling_bpp * 192 * 192 / 8)
+        assert all(point.bytes <= stop.ceiling_bytes for point in stop.points.values())
+
+
+def test_files_come_from_the_same_search_as_compress(stops, image):
+    for stop in stops:
+        for name, point in stop.points.items():
+            assert point.bytes == len(load(name).compress(image, max_bytes=stop.ceiling_bytes))
+
+
+def test_numbers_are_those_of_the_decoded_picture(stops, image):
+    point = stops[-1].points["jpeg"]
+    assert point.psnr_db == psnr(image, point.reconstruction)
+    assert point.ms_ssim == ms_ssim(image, point.reconstruction)
+    assert point.bpp == 8 * point.bytes / (192 * 192)
+
+
+def test_a_codec_that_cannot_be_so_small_is_named_with_its_smallest_file(stops, image):
+    jpeg = stops[0].too_large["jpeg"]
+    assert "jpeg" not in stops[0].points and jpeg > stops[0].ceiling_bytes
+    assert jpeg == min(len(load("jpeg").encode(image, q)) for q in range(1, 100, 7))
+
+
+def test_every_step_is_announced(image):
+    steps = []
+    sweep(image, [load("jpeg")], (0.5, 1.0), step=steps.append)
+    assert steps == ["JPEG at 0.5 bpp", "JPEG at 1 bpp"]
+
+
+def test_a_picture_too_small_for_every_file_is_refused_with_the_mend():
+    with pytest.raises(LicLabError, match="take a larger picture"):
+        sweep(np.zeros((8, 8, 3), np.uint8), [load("jpeg")], (0.5, 1.0))
+
+
+def test_only_large_pictures_are_scaled_down(image):
+    assert shrink(image, 192) is image
+    assert shrink(np.zeros((300, 900, 3), np.uint8), 90).shape == (30, 90, 3)

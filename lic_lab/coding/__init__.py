@@ -1,4 +1,4 @@
-"""Integers to bytes and back, exactly: tables, coders with one set of verbs, the .lic file. NumPy only, never torch."""
+"""Integers to bytes and back, exactly: tables, three coders with the same verbs, the .lic file. Never torch."""
 
 from lic_lab.coding import container, fast, golomb, range_coder, rans
 from lic_lab.coding.container import Header

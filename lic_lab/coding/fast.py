@@ -24,8 +24,6 @@ AnsCoder, Categorical, Uniform = stream.stack.AnsCoder, stream.model.Categorical
 BLOCK = 1 << 18
 """Symbols that are grouped together: few enough to sort within a processor's cache, which is four times faster."""
 
-_models: WeakKeyDictionary[Tables, dict[int, Categorical]] = WeakKeyDictionary()
-
 
 class Encoder:
     """Collect symbols with `push`, then write them all with `finish`."""
@@ -105,22 +103,32 @@ def _grouped(indices: np.ndarray, tables: Tables) -> tuple[np.ndarray, np.ndarra
     small = np.uint8 if len(tables) <= 256 else np.uint16 if len(tables) <= 65536 else np.int64
     indices = indices.ravel().astype(small, copy=False)  # NumPy sorts 8 and 16 bits by radix: linear time
     order = np.argsort(indices, kind="stable")
-    edges = np.searchsorted(indices, np.arange(len(tables)), sorter=order)
+    edges = np.searchsorted(indices, np.arange(len(tables), dtype=small), sorter=order)
     return order, np.diff(edges, append=indices.size)
 
 
-def _model(tables: Tables, index: int) -> Categorical:
-    """Give the compiled model of one table, made at first use.
+class _Models(dict):
+    """The compiled models of some tables, each made at first use; None for a lone escape, which is certain."""
 
-    constriction spreads 2**24 - n over n slots in proportion to the weights and then adds 1 to each. Weights of
-    freq * 2**(24 - precision) - 1 sum to just that: the scale is exactly 1, and frequencies come out as they went in.
-    """
-    models = _models.setdefault(tables, {})
-    if index not in models:
-        freq = np.roll(tables.freq[index, : tables.size[index]], 1)  # the escape is slot 0 here, as in `Tables.start`
-        weights = freq.astype(np.float64) * 2.0 ** (MAX_PRECISION - tables.precision) - 1
-        models[index] = Categorical(weights, perfect=False, lazy=False)
-    return models[index]
+    def __init__(self, tables: Tables):
+        self._freq, self._size, self._precision = tables.freq, tables.size, tables.precision
+
+    def __missing__(self, index: int) -> Categorical | None:
+        # constriction spreads 2**24 - n over n slots in proportion to the weights and then adds 1 to each. Weights of
+        # freq * 2**(24 - precision) - 1 sum to just that: the scale is exactly 1, and frequencies come out exact.
+        freq = np.roll(self._freq[index, : self._size[index]], 1)  # the escape is slot 0 here, as in `Tables.start`
+        weights = freq.astype(np.float64) * 2.0 ** (MAX_PRECISION - self._precision) - 1
+        self[index] = Categorical(weights, perfect=False, lazy=False) if len(freq) > 1 else None
+        return self[index]
+
+
+_models: WeakKeyDictionary[Tables, _Models] = WeakKeyDictionary()
+
+
+def _models_of(tables: Tables) -> _Models:
+    if tables not in _models:
+        _models[tables] = _Models(tables)
+    return _models[tables]
 
 
 def _runs(counts: np.ndarray) -> list[tuple[int, int, int]]:
@@ -138,17 +146,19 @@ def _encode_block(coder: AnsCoder, symbols: np.ndarray, tables: Tables, counts: 
         where = np.flatnonzero(escaped)
         coded[where] = 0
         _encode_escapes(coder, tables.escape_values(symbols[where], _tables_of(where, counts)))
+    models = _models_of(tables)
     for index, begin, end in reversed(_runs(counts)):
-        if tables.size[index] > 1:  # a lone escape slot is certain: nothing to write
-            coder.encode_reverse(coded[begin:end], _model(tables, index))
+        if (model := models[index]) is not None:
+            coder.encode_reverse(coded[begin:end], model)
 
 
 def _decode_block(coder: AnsCoder, tables: Tables, counts: np.ndarray) -> np.ndarray:
     """Read one block's sorted symbols, int32: the mirror image of `_encode_block`."""
     coded = np.zeros(int(counts.sum()), np.int32)
+    models = _models_of(tables)
     for index, begin, end in _runs(counts):
-        if tables.size[index] > 1:
-            coded[begin:end] = coder.decode(_model(tables, index), end - begin)
+        if (model := models[index]) is not None:
+            coded[begin:end] = coder.decode(model, end - begin)
     where = np.flatnonzero(coded == 0)
     coded += np.repeat(tables.offset - 1, counts)
     if where.size:
@@ -173,11 +183,11 @@ def _encode_escapes(coder: AnsCoder, values: np.ndarray) -> None:
     for positions, shift, bits in reversed(list(golomb.pieces(lengths))):
         piece = (suffixes[positions] >> shift) & ((1 << bits) - 1)
         coder.encode_reverse(piece.astype(np.int32), Uniform(1 << bits))
-    coder.encode_reverse(lengths + 1, _model(LENGTHS, 0))
+    coder.encode_reverse(lengths + 1, _models_of(LENGTHS)[0])
 
 
 def _decode_escapes(coder: AnsCoder, count: int) -> np.ndarray:
-    lengths = coder.decode(_model(LENGTHS, 0), count) - 1
+    lengths = coder.decode(_models_of(LENGTHS)[0], count) - 1
     if lengths.min() < 0:
         raise CorruptStreamError("the symbol stream holds an impossible escape: the file is damaged, get it again")
     suffixes = np.zeros(count, np.int64)

@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab demo test test-slow lint clean
+.PHONY: help install lab demo test test-slow readme lint clean
 
 help:  ## Say what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -33,6 +33,9 @@ test: $(READY)  ## Install what the tests need and run them (a few minutes)
 
 test-slow: $(READY)  ## Run the slow tests too (wheel build, notebooks, training)
 	$(PYTEST) $(ARGS)
+
+readme: $(READY)  ## Run the demo and put its table and picture into README.md (after new weights)
+	$(BIN)/python .ci/refresh_readme.py
 
 lint: $(READY)  ## Check style and formatting
 	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .

@@ -169,19 +169,19 @@ def info(thing, preset):
     lic-lab info photo.lic
     lic-lab info charm --preset lab
     """
-    from lic_lab import list_presets
+    from lic_lab import build, list_presets
 
-    if thing in list_presets() and not Path(thing).exists():
-        from lic_lab import build
+    if Path(thing).exists():
+        from lic_lab.codecs.identify import describe
+
+        for name, value in describe(Path(thing).read_bytes()).items():
+            click.echo(f"{name + ':':16}{value}")
+    elif thing in list_presets():
         from lic_lab.probes.complexity import complexity_table
 
         _console().print(complexity_table(build(thing, preset=preset)))
     else:
-        from lic_lab.codecs.identify import describe
-
-        data = Path(thing).read_bytes()
-        for name, value in describe(data).items():
-            click.echo(f"{name + ':':16}{value}")
+        raise LicLabError(f"{thing!r} is neither a file nor a model; the models are {', '.join(list_presets())}")
 
 
 @main.command("list", short_help="List codecs and presets, with the reason where one cannot run.")

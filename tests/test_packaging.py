@@ -16,7 +16,9 @@ from packaging.specifiers import SpecifierSet
 
 import lic_lab
 from lic_lab import cli
+from lic_lab.datasets.bundled import bundled_images
 from lic_lab.datasets.images import read_image
+from lic_lab.evaluation.sweep import measure
 from lic_lab.metrics.quality import psnr
 
 ROOT = Path(__file__).parents[1]
@@ -79,6 +81,18 @@ def test_every_file_and_extra_that_the_readme_names_is_there():
     assert files and [file for file in files if not (ROOT / file).exists()] == []
     extras = {extra for group in re.findall(r"\.\[([a-z,]+)\]", README) for extra in group.split(",")}
     assert extras <= PROJECT["optional-dependencies"].keys()
+
+
+def test_the_demo_in_the_readme_is_what_the_shipped_weights_do():
+    demo = json.loads((ROOT / "data/results/demo.json").read_text("utf-8"))
+    for row in demo["rows"]:
+        assert re.search(rf"{row['codec']} .*{row['bytes']:,}.*{row['psnr_db']:.2f}", README)
+    row = next(row for row in demo["rows"] if row["codec"] == "charm")
+    image = bundled_images()[row["image"]]
+    now = measure(
+        lic_lab.load("charm"), row["image"], image, bpp=demo["bpp"]
+    )  # floats differ a little between machines
+    assert now.bytes == pytest.approx(row["bytes"], rel=0.01) and now.psnr_db == pytest.approx(row["psnr_db"], abs=0.05)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 
@@ -10,17 +11,26 @@ import numpy as np
 
 from lic_lab.codecs import rate
 from lic_lab.codecs.pillow import PillowCodec
+from lic_lab.codecs.rate import Ladder
 from lic_lab.errors import CorruptStreamError
+
+HALVED = 10  # the distance from which libjxl may halve the picture
+
+
+def seamed(ladder: Ladder, distance: float) -> Ladder:
+    """Give the ladder with its seam at the first position of less than `distance`."""
+    return replace(ladder, seam=next(i for i in range(ladder.count) if ladder.quality(i) < distance))
 
 
 class Jxl(PillowCodec):
     """JPEG XL, lossy, by its own measure of distance: 1 is meant to be hardly visible, 25 is the worst there is.
 
-    quality: that distance, 25 to 0.11 (larger means smaller files). Source: ISO/IEC 18181.
+    quality: that distance, 25 to 0.11 (larger means smaller files). From distance 10 up, libjxl since 0.12 codes the
+    picture at half its size, which costs up to 2 dB at equal bytes; 0.11 did so from 20. Source: ISO/IEC 18181.
     """
 
     suffix, format = ".jxl", "JXL"
-    ladder = rate.geometric(25, 0.11, 1.01, wobble=2)
+    ladder = seamed(rate.geometric(25, 0.11, 1.01, wobble=2), HALVED)
     default_quality = 1.0
 
     def __init__(self, name: str = "jxl", label: str = "JPEG XL", *, effort: int = 7):

@@ -29,11 +29,14 @@ class Ladder:
 
     count: number of positions.   quality: position 0 ... count - 1 -> the codec's own quality number.
     wobble: over how many neighbouring positions the file size or PSNR of this encoder may run backwards.
+    seam: the position from which the encoder works in another way, so that files just below it may be larger and worse;
+    a search looks there first and then stays on one side. None where there is no seam.
     """
 
     count: int
     quality: Callable[[int], float]
     wobble: int = 0
+    seam: int | None = None
 
     @property
     def fine(self) -> bool:
@@ -168,7 +171,9 @@ def _bisect(trials: Trials, below, height, goal: float, close) -> int:
         if high - low <= 1:
             break
         guess = (low + high) // 2
-        if fine and turn == 2 and (low < 0 or high == trials.ladder.count):
+        if turn == 0 and trials.ladder.seam is not None:
+            guess = trials.ladder.seam
+        elif fine and turn == 2 and (low < 0 or high == trials.ladder.count):
             guess = 0 if low < 0 else high - 1  # an end at last, before halving towards it takes many files
         elif fine and turn % 2 and low >= 0 and high < trials.ladder.count:
             guess = _interpolate(low, high, height(trials[low]), height(trials[high]), goal)

@@ -28,6 +28,9 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             cell.metadata.pop(noise, None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in map(without_widget, cell.outputs) if output is not None]
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    output.data.pop("image/jpeg", None)  # Pillow stores both; the exact one is enough
     return notebook
 
 

@@ -103,7 +103,7 @@ def _column(sheet, number, tops, image, detail, zoom, cell, codec, lines) -> Non
     square = square.repeat(zoom, axis=0).repeat(zoom, axis=1)  # (side * zoom, side * zoom, 3), no smoothing
     sheet.paste(Pillow.fromarray(square), (left + (cell - square.shape[1]) // 2, tops["detail"]))
     for index, line in enumerate(lines):
-        font, ink = (_font(14, bold=True), INK) if index == 0 else (_font(13), SOFT)
+        font, ink = (_font(14, bold=True), INK) if index == 0 else (_font(min(13, cell // 13)), SOFT)
         draw.text((left, tops["numbers"] + index * LINE), line, fill=ink, font=font)
 
 

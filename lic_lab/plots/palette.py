@@ -42,20 +42,32 @@ STYLES = {
     "bpg": Style("BPG", "#6f7f3f", "8"),
 }
 SIDE_BY_SIDE = ("charm", "jpeg", "jpeg2000", "webp", "avif")
-VARIANT_MARKERS = {"v": "1", "s": "2", "o": "3", "^": "4"}
+VARIANTS = {
+    "jpeg-444": Style("JPEG 4:4:4", STYLES["jpeg"].color, "1", ":"),
+    "avif-default": Style("AVIF default tune", STYLES["avif"].color, "2", ":"),
+    "avif-420": Style("AVIF 4:2:0", STYLES["avif"].color, "3", ":"),
+    "avif-420-default": Style("AVIF 4:2:0 default tune", STYLES["avif"].color, "4", ":"),
+    "jxl-e9": Style("JPEG XL effort 9", STYLES["jxl"].color, "1", ":"),
+}
+ALL = STYLES | VARIANTS
 
 
 def style(name: str) -> Style:
-    """The style of the codec `name`; "avif-psnr" or "charm@0.25" is a variant of its first word and takes its colour.
+    """The style of the codec `name`; "charm@ssim" and other unlisted variants take the colour of the first word.
 
     A codec the palette has never heard of is drawn in a neutral grey under its own name, so that a stranger's codec can
     be compared without touching this file.
     """
-    if name in STYLES:
-        return STYLES[name]
+    if name in ALL:
+        return ALL[name]
     stem = name.replace("@", "-").replace("_", "-").split("-")[0]
     if stem in STYLES:
         base = STYLES[stem]
         rest = name[len(stem) + 1 :]
-        return Style(f"{base.label} {rest}", base.color, VARIANT_MARKERS.get(base.marker, "+"), ":")
+        return Style(f"{base.label} {rest}", base.color, "+", ":")
     return Style(name, "#767676", "x", "-.")
+
+
+def order(name: str) -> int:
+    """The place of a codec in legends and tables: learned ones first, then classical ones, then strangers."""
+    return list(ALL).index(name) if name in ALL else len(ALL)

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from html import escape
 
 from lic_lab.errors import LicLabError
-from lic_lab.plots.palette import style
+from lic_lab.plots.palette import order, style
 
 AXES = {"psnr_db": "PSNR (dB)", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "lpips": "LPIPS (lower is better)"}
 
 
 def rd_points(rows: Iterable, metric: str = "psnr_db") -> dict[tuple[str, str], list[tuple[float, float]]]:
-    """Sort rows into curves: (codec, picture) -> [(bpp, quality), ...] by rising rate.
+    """Sort rows into curves: (codec, picture) -> [(bpp, quality), ...] by rising rate, codecs in the palette's order.
 
     rows: records with codec, image, bpp and the metric. Raises LicLabError for an unknown metric.
     """
@@ -21,7 +21,7 @@ def rd_points(rows: Iterable, metric: str = "psnr_db") -> dict[tuple[str, str], 
     curves = defaultdict(list)
     for row in rows:
         curves[row.codec, row.image].append((row.bpp, getattr(row, metric)))
-    return {key: sorted(points) for key, points in curves.items()}
+    return {key: sorted(curves[key]) for key in sorted(curves, key=lambda key: order(key[0]))}
 
 
 def rd_figure(rows: Iterable, *, metric: str = "psnr_db", title: str = "", size: tuple[float, float] = (7.2, 4.4)):

@@ -159,12 +159,13 @@ class BitrateExplorer(Panel):
                 control.disabled = False
 
     def poster(self) -> bytes:
-        """The pictures of A and B at the present stop and at the largest, as PNG."""
-        stops = dict.fromkeys((self.slider.value, len(self.stops) - 1))
-        pair = dict.fromkeys((self.left.value, self.right.value))
-        rows = [self.stops[i].points[codec] for i in stops for codec in pair if codec in self.stops[i].points]
+        """A and B at the smallest size that both can have and at the largest: the two ends of the slider, as PNG."""
+        pair = [codec for codec in dict.fromkeys((self.left.value, self.right.value)) if codec != "original"]
+        common = [stop for stop in self.stops if set(pair) <= set(stop.points)]
+        ends = common[:1] + common[1:][-1:]
+        rows = [stop.points[codec] for stop in ends for codec in pair]
         buffer = io.BytesIO()
-        picture_grid(self.image, rows, cell=180).save(buffer, "PNG", optimize=True)
+        picture_grid(self.image, rows, cell=150).save(buffer, "PNG", optimize=True)
         return buffer.getvalue()
 
 

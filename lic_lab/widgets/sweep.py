@@ -12,6 +12,7 @@ from lic_lab.codecs.rate import Trials, ceiling_in_bytes, largest_within
 from lic_lab.errors import LicLabError
 from lic_lab.metrics.quality import MS_SSIM_MIN_SIDE, ms_ssim, psnr
 from lic_lab.metrics.rate import bpp as bits_per_pixel
+from lic_lab.plots.palette import style
 from lic_lab.widgets.viewer import Shown
 
 RATES = (0.12, 0.16, 0.2, 0.25, 0.32, 0.4, 0.5, 0.65, 0.8, 1.0)  # bpp, about a quarter more each time
@@ -69,7 +70,7 @@ def sweep(
         stop = Stop(rate, max(ceiling_in_bytes(rate, height, width), 1), {}, {})
         for codec in codecs:
             _fill(stop, codec, trials[codec.name], name)
-            step(f"{codec.label} at {rate:g} bpp")
+            step(f"{style(codec.name).label} at {rate:g} bpp")
         if stop.points:
             stops.append(stop)
     if not stops:

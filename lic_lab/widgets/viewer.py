@@ -18,6 +18,7 @@ from lic_lab.plots.palette import style
 from lic_lab.widgets.panel import Poster
 
 HERE = Path(__file__).parent
+POSTER = 320  # longest side of a poster in pixels
 MODES = ("split", "side", "flicker", "difference")
 
 
@@ -81,13 +82,14 @@ class Viewer(Poster, anywidget.AnyWidget):
             self.a, self.b, self.about_a, self.about_b = a.png, b.png, _about(a), _about(b)
 
     def poster(self) -> bytes:
-        """The split view as it stands, as PNG: A left of the divider, B right of it."""
+        """The split view as it stands, as a small PNG: A left of the divider, B right of it."""
         left, right = (np.asarray(Pillow.open(io.BytesIO(png))) for png in (self.a, self.b))
         x = round(self.split * left.shape[1])
         both = np.concatenate([left[:, :x], right[:, x:]], axis=1)
         both[:, max(0, x - 1) : x + 1] = 255
-        buffer = io.BytesIO()
-        Pillow.fromarray(both).save(buffer, "PNG", optimize=True)
+        picture, buffer = Pillow.fromarray(both), io.BytesIO()
+        picture.thumbnail((POSTER, POSTER), Pillow.Resampling.LANCZOS)  # the notebook has to stay small
+        picture.save(buffer, "PNG", optimize=True)
         return buffer.getvalue()
 
 

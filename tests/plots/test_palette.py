@@ -5,7 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from lic_lab.plots.palette import SIDE_BY_SIDE, STYLES, style
+from lic_lab import list_codecs
+from lic_lab.plots.palette import ALL, SIDE_BY_SIDE, STYLES, order, style
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0: how linear RGB looks without one kind of cone.
 NO_RED = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
@@ -58,6 +59,14 @@ def test_every_colour_stands_out_on_light_and_on_dark_paper(name, paper):
 
 
 def test_a_variant_keeps_its_codecs_colour_and_a_stranger_keeps_its_name():
-    assert style("avif-psnr").color == style("avif").color
-    assert style("avif-psnr").marker != style("avif").marker
+    for name in ("avif-420", "avif-8bit", "avif@ssim"):
+        assert style(name).color == style("avif").color and style(name).marker != style("avif").marker
     assert style("somebody_elses").label == "somebody_elses"
+
+
+def test_every_codec_of_the_registry_is_in_the_palette():
+    assert {row.name for row in list_codecs()} <= set(ALL)
+
+
+def test_learned_codecs_stand_before_classical_ones_and_strangers_last():
+    assert order("charm") < order("jpeg") < order("somebody_elses")

@@ -30,7 +30,7 @@ def test_points_are_sorted_by_rate_and_kept_apart_by_codec_and_picture(rows):
 def test_every_codec_has_its_own_colour_and_one_entry_in_the_legend(rows):
     axes = rd_figure(rows).axes[0]
     assert {to_hex(line.get_color()) for line in axes.lines} == {style("jpeg").color, style("charm").color}
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["JPEG", "ChARM (learned)"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ChARM (learned)", "JPEG"]
 
 
 def test_the_axes_carry_units(rows):

@@ -1,0 +1,52 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from lic_lab.codecs.pillow import Avif, Jpeg, Jpeg2000, Webp
+from lic_lab.errors import CorruptStreamError, LicLabError
+
+
+def test_jpeg_is_optimised_progressive_and_subsampled_as_it_says(picture):
+    plain = io.BytesIO()
+    Image.fromarray(picture).save(plain, "JPEG", quality=75, subsampling="4:2:0")
+    data = Jpeg().encode(picture, 75)
+    assert len(data) < len(plain.getvalue())
+    assert np.array_equal(Jpeg().decode(data), np.asarray(Image.open(plain)))  # the same pixels in fewer bytes
+    assert len(Jpeg("jpeg-444", chroma="4:4:4").encode(picture, 75)) > len(data)
+
+
+def test_jpeg_2000_aims_at_the_ratio_it_is_given(picture):
+    for ratio in (10, 20):
+        assert len(Jpeg2000().encode(picture, ratio)) == pytest.approx(picture.size / ratio, rel=0.05)
+
+
+def test_avif_tunes_and_chroma_formats_differ(picture):
+    files = [Avif(chroma=c, tune=t).encode(picture, 50) for c in ("4:4:4", "4:2:0") for t in ("psnr", "")]
+    assert len(set(files)) == 4
+    assert "psnr tune" in Avif().settings and "library default tune" in Avif(tune="").settings
+
+
+def test_grey_and_cmyk_files_of_others_decode_to_rgb(picture):
+    for mode in ("L", "CMYK"):
+        buffer = io.BytesIO()
+        Image.fromarray(picture).convert(mode).save(buffer, "JPEG")
+        assert Jpeg().decode(buffer.getvalue()).shape == picture.shape
+
+
+def test_a_foreign_picture_is_named(picture):
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    with pytest.raises(CorruptStreamError, match=r"not an undamaged \.webp file, but look like PNG"):
+        Webp().decode(buffer.getvalue())
+
+
+def test_a_picture_too_long_for_a_format_is_refused_in_one_line():
+    with pytest.raises(LicLabError, match="webp cannot encode this 16384 x 1 picture"):
+        Webp().encode(np.zeros((1, 16384, 3), np.uint8), 50)
+
+
+def test_a_pillow_without_the_library_says_so(monkeypatch):
+    monkeypatch.setattr(features, "check", lambda feature: False)
+    assert "built without AVIF" in Avif().missing() and "pip install" in Avif().missing()

@@ -6,6 +6,7 @@ Heavy rooms are imported inside the commands, so that `lic-lab --help` answers a
 import errno
 import json
 import os
+import time
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -277,18 +278,38 @@ def _console(**options):
 
 def _spinner(text: str):
     """Something that moves on stderr, on terminals only."""
-    return _console(stderr=True).status(text)
+    from rich.markup import escape
+
+    return _console(stderr=True).status(escape(text))
 
 
 @contextmanager
 def _bar(title: str):
-    """A progress bar on stderr, on terminals only; gives the function (done, total, doing) that moves it."""
+    """A progress bar on stderr, or a line now and then where that is no terminal; gives (done, total, doing)."""
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        yield _now_and_then(30)
+        return
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total, doing: bar.update(task, completed=done, total=total, description=doing)
+        yield lambda done, total, doing: bar.update(task, completed=done, total=total, description=escape(doing))
+
+
+def _now_and_then(seconds: float):
+    """Progress as a line every so many seconds, for logs."""
+    last = time.monotonic()
+
+    def tell(done: int, total: int, doing: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            _say(f"{done} of {total}: {doing}")
+
+    return tell
 
 
 if __name__ == "__main__":

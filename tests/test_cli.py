@@ -178,8 +178,43 @@ def test_info_says_what_a_file_is_and_how_large(run, picture):
     assert "webp" in said and "211 x 195" in said and f"{Path('photo.webp').stat().st_size:,} bytes" in said
 
 
+@pytest.fixture
+def weights(tmp_path):
+    """A model of one's own: untrained weights in a file, as `lic-lab train` writes them."""
+    from lic_lab.models.checkpoints import save_model
+
+    save_model(lic_lab.build("charm", preset="tiny"), tmp_path / "mine.safetensors", name="charm", preset="tiny")
+    return "mine.safetensors"
+
+
+def test_weights_of_one_s_own_encode_and_decode_by_the_name_of_their_file(run, picture, weights):
+    assert run("encode photo.png photo.lic --codec mine.safetensors --quality 1.25").exit_code == 0
+    assert run("decode photo.lic back.png --codec mine.safetensors").exit_code == 0
+    codec = lic_lab.load(weights)
+    assert np.array_equal(read_image("back.png"), codec.decompress(Path("photo.lic").read_bytes()))
+    said = run("info photo.lic").stdout
+    assert "211 x 195" in said and "1.2500" in said and codec.model.fingerprint().hex() in said
+
+
+def test_a_lic_file_of_other_weights_names_them(run, picture, weights):
+    run("encode photo.png photo.lic --codec mine.safetensors")
+    assert_one_line(run("decode photo.lic back.png"), lic_lab.load(weights).model.fingerprint().hex(), ".safetensors")
+
+
+def test_training_writes_weights_that_encode_and_can_be_resumed(run, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    cat = read_image(skimage_file("chelsea.png"))
+    for number in range(13):
+        write_image(tmp_path / "pictures" / f"{number}.png", cat[10 * number :][:96, :96])
+    line = "train charm pictures --preset tiny --crop 64 --batch-size 1 --out run --steps"
+    assert run(line, 2).stdout == f"weights: {Path('run/charm.safetensors')}\n"
+    assert run("encode pictures/0.png photo.lic --codec run/charm.safetensors").exit_code == 0
+    assert_one_line(run(line, 3), "resume")
+    assert run(line, 3, "--resume").exit_code == 0
+
+
 def test_a_closed_pipe_ends_quietly():
-    words = [sys.executable, "-m", "lic_lab.cli", "list"]
+    words = [sys.executable, "-m", "lic_lab.cli", "--help"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()

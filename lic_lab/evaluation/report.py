@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+from rich.box import HORIZONTALS
 from rich.markup import escape
 from rich.table import Table
 
@@ -14,11 +15,11 @@ def comparison_table(rows: Sequence[Row], title: str = "") -> Table:
 
     Means are plain means over pictures; the best PSNR of a section is bold.
     """
-    table = Table(title=title or None, title_justify="left")
-    table.add_column("picture")
-    table.add_column("codec")
+    table = Table(title=title or None, title_justify="left", box=HORIZONTALS, pad_edge=False)  # fits 80 columns
+    table.add_column("picture", no_wrap=True)
+    table.add_column("codec", no_wrap=True)
     for name in ("bytes", "bpp", "PSNR dB", "MS-SSIM", "encode s", "decode s"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     images = list(dict.fromkeys(row.image for row in rows))
     for image in images:
         _section(table, escape(image), [row for row in rows if row.image == image])

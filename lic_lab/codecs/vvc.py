@@ -1,8 +1,8 @@
 """VVC (H.266) still pictures by two programs: VVenC, which is fast, and VTM, the reference software.
 
-A file is the encoder's own bitstream plus one NAL unit of 11 bytes with the true width and height. Its type, 28, is
-one that the standard leaves unspecified, so that every VVC decoder skips it; ours needs it, because the programs write
-bare samples without a size, and because 4:2:0 pictures have even sides.
+A file is the encoder's own bitstream plus one NAL unit of 11 bytes with the true width and height. Its type, 30, is one
+of those that the standard leaves to applications and allows after a picture, so other decoders have no use for it and
+skip it. Ours needs it: the programs write bare samples without a size, and 4:2:0 pictures have even sides only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lic_lab.codecs.base import check_pixels
 from lic_lab.codecs.external import ExternalCodec, run, said_version
 from lic_lab.errors import CorruptStreamError
 
-SIZE_UNIT = b"\x00\x00\x01\x00\xe1"  # start code, layer 0, type 28, temporal id 0
+SIZE_UNIT = b"\x00\x00\x01\x00\xf1"  # start code, layer 0, type 30, temporal id 0
 DIGITS = 3  # of seven bits each, for width and height; their top bit is set, so that no start code can appear
 BLOCK = 8  # pictures are padded to multiples of the smallest coding unit
 LEAST = 64  # and to this: VVenC has been seen to crash on 64 x 30 (its issue 10)

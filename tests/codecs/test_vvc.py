@@ -47,7 +47,7 @@ def test_the_size_costs_11_bytes_that_no_start_code_hides_in(vvenc, picture):
     data = vvenc.encode(picture, 30)
     unit = data[-11:]
     assert unit.startswith(SIZE_UNIT) and 0 not in unit[len(SIZE_UNIT) :]
-    assert unit[3] == 0 and unit[4] >> 3 == 28 and unit[4] & 7 == 1  # layer 0, unspecified type, temporal id 0
+    assert unit[3] == 0 and unit[4] >> 3 == 30 and unit[4] & 7 == 1  # layer 0, application's type, temporal id 0
 
 
 def test_settings_name_program_version_tune_and_chroma(vvenc, vtm):

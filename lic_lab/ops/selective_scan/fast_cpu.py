@@ -1,0 +1,183 @@
+"""The selective scan on a CPU by the kernels of `fast_cpu_kernels.py`: layouts, threads and the autograd function."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .inputs import Inputs
+
+LANES = 16  # channels to a vector
+LOG2E = 1.4426950408889634
+SMALL = 1 << 19  # states to visit below which a second thread costs more than it brings
+
+
+@cache
+def _imported():
+    try:
+        from . import fast_cpu_kernels as kernels
+    except Exception as error:  # a Numba that does not fit this NumPy raises more than ImportError
+        return None, f"numba cannot be imported ({type(error).__name__}: {error})"
+    if kernels.numba.config.DISABLE_JIT:
+        return None, "numba is told not to compile (NUMBA_DISABLE_JIT)"
+    return kernels, ""
+
+
+def refuses(inputs: Inputs) -> str:
+    """Why the compiled CPU kernel cannot do this, or "" if it can."""
+    if inputs.u.device.type != "cpu":
+        return f"the numba kernel runs on the CPU, got {inputs.u.device.type}"
+    if inputs.u.dtype != torch.float32:
+        return f"the numba kernel computes in float32, got {str(inputs.u.dtype).removeprefix('torch.')}"
+    return _imported()[1]
+
+
+def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
+    """Output (b, d, l) and last state (b, d, n), differentiable once.
+
+    Memory: beyond inputs, outputs and their gradients, one state per 64 steps for the backward pass.
+    Threads: as many as torch uses. The output does not depend on how many; the last bits of the gradients at B and C do.
+    """
+    i = inputs
+    tensors = (i.u, i.delta, i.A, i.B, i.C, i.D, i.z, i.delta_bias, i.initial_state)
+    keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
+    return _Scan.apply(*tensors, i.delta_softplus, keep)
+
+
+def _flat(x: Tensor | None):
+    """The memory that a tensor spans, as one NumPy row."""
+    if x is None or x.numel() == 0:
+        return torch.empty(0).numpy()
+    span = 1 + sum((size - 1) * stride for size, stride in zip(x.shape, x.stride(), strict=True))
+    return x.detach().as_strided((span,), (1,)).numpy()
+
+
+def _walkable(x: Tensor | None) -> Tensor | None:
+    """A (b, d, l) tensor whose channels or steps lie side by side, as the kernels need it: x itself or a copy."""
+    return x if x is None or 1 in x.stride()[1:] else x.contiguous()
+
+
+def _strides(*tensors: Tensor | None) -> tuple[tuple[int, int, int], ...]:
+    return tuple((0, 0, 0) if x is None else x.stride() for x in tensors)
+
+
+def _by_block(x: Tensor) -> Tensor:
+    """Channels in blocks of sixteen, side by side: (r, c, n) -> (r, k, n, 16)."""
+    x = F.pad(x, (0, 0, 0, -x.shape[1] % LANES))
+    return x.unflatten(1, (-1, LANES)).transpose(2, 3).contiguous()
+
+
+def _by_channel(x: Tensor, channels: int) -> Tensor:
+    """The inverse of `_by_block`: (r, k, n, 16) -> (r, c, n)."""
+    return x.transpose(2, 3).flatten(1, 2)[:, :channels]
+
+
+@lru_cache(maxsize=1)
+def _pool(workers: int, process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="selective-scan")  # a forked child makes its own
+
+
+def _share(work: Callable[[int, int], None], tasks: int, size: int) -> None:
+    """Run work(first, stop) over all tasks, on torch's number of threads unless the whole is small."""
+    threads = min(torch.get_num_threads(), tasks)
+    if threads == 1 or size < SMALL:
+        return work(0, tasks)
+    parts = min(tasks, 4 * threads)
+    bounds = [tasks * i // parts for i in range(parts + 1)]
+    list(_pool(threads, os.getpid()).map(work, bounds[:-1], bounds[1:]))
+
+
+def _run(kernel: Callable, *arguments) -> None:
+    try:
+        kernel(*arguments)
+    except OSError:  # compiled, but not kept: the disk is full, or was closed for writing since
+        kernel(*arguments)
+
+
+class _Layout:
+    """The arguments in the order and the layouts of the kernels; groups count as rows. See the legend there."""
+
+    def __init__(self, u, delta, A, B, C, D, z, bias):
+        (self.b, self.d, self.l), self.n = u.shape, A.shape[1]
+        self.groups = B.shape[1]
+        self.rows, self.c, self.states = self.b * self.groups, self.d // self.groups, self.n + self.n % 2
+        self.blocks, self.padded = -(-self.c // LANES), self.l + -self.l % LANES
+        self.shape = (self.groups, self.c, self.l, self.states)
+        B, C = (F.pad(x.detach(), (0, self.padded - self.l, 0, self.n % 2)) for x in (B, C))
+        self.walked = u, delta, z = [_walkable(x) for x in (u, delta, z)]
+        D, bias = (self.vector(torch.zeros(self.d) if x is None else x.detach()) for x in (D, bias))
+        A = self.state(A.detach() * LOG2E, self.groups)
+        self.arrays = [_flat(x) for x in (u, delta, A, B.contiguous(), C.contiguous(), D, z, bias)]
+
+    def vector(self, x: Tensor) -> Tensor:
+        """(d) -> (g, k, 1, 16)."""
+        return _by_block(x.reshape(self.groups, self.c, 1))
+
+    def state(self, x: Tensor | None, rows: int) -> Tensor:
+        """(d, n) or (b, d, n) -> (rows, k, states, 16), zeros for None."""
+        if x is None:
+            return torch.zeros(rows, self.blocks, self.states, LANES)
+        return _by_block(F.pad(x.reshape(rows, self.c, self.n), (0, self.n % 2)))
+
+    def unstate(self, x: Tensor) -> Tensor:
+        """(r, k, states, 16) -> (b, d, n)."""
+        return _by_channel(x, self.c).reshape(self.b, self.d, -1)[..., : self.n]
+
+
+class _Scan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, u, delta, A, B, C, D, z, bias, h0, soft, keep):
+        kernels, _ = _imported()
+        at = _Layout(u, delta, A, B, C, D, z, bias)
+        h, y = at.state(h0, at.rows), torch.empty_like(at.walked[0])
+        chunks = -(-at.l // kernels.STEPS)
+        kept = torch.empty(at.rows, at.blocks, chunks, at.states, LANES) if keep else torch.empty(0)
+        results, strides = [_flat(x) for x in (h, y, kept)], _strides(*at.walked, y)
+
+        def work(first, stop):
+            scratch = _flat(torch.empty(kernels.scratch_size(at.states)))
+            _run(kernels.forward, *at.arrays, *results, scratch, strides, at.shape, soft, first, stop)
+
+        _share(work, at.rows * at.blocks, at.states * u.numel())
+        if keep:
+            ctx.save_for_backward(u, delta, A, B, C, D, z, bias, kept)
+        ctx.soft, ctx.given = soft, h0 is not None
+        return y, at.unstate(h)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gy, glast):
+        kernels, _ = _imported()
+        *tensors, kept = ctx.saved_tensors
+        u, D, bias = tensors[0], tensors[5], tensors[7]
+        at = _Layout(*tensors)
+        # What a job adds to B and C has a place of its own: the sums do not depend on which thread came first.
+        parts = min(at.blocks, -(-2 * torch.get_num_threads() // at.rows))
+        gy, gh = _walkable(gy), at.state(glast, at.rows)
+        gu, gdelta, gz = (None if x is None else torch.empty_like(x) for x in at.walked)
+        gA, gskip = torch.zeros_like(gh), torch.zeros(at.rows, at.blocks, 2, LANES)
+        gBC = torch.zeros(at.rows, parts, at.states // 2, at.padded, 2, 2)
+        arrays = [_flat(x) for x in (kept, gy)]
+        sizes = _strides(*at.walked, gy, gu, gdelta, gz), at.shape, ctx.soft, parts
+        results = [_flat(x) for x in (gh, gu, gdelta, gz, gA, gBC, gskip)]
+
+        def work(first, stop):
+            scratch = _flat(torch.empty(kernels.scratch_size(at.states)))
+            _run(kernels.backward, *at.arrays, *arrays, *results, scratch, *sizes, first, stop)
+
+        _share(work, at.rows * parts, at.states * u.numel())
+        gBC = gBC.sum(1).movedim(3, 0).movedim(-1, 3).flatten(2, 3)  # (2, r, n, p)
+        gB, gC = gBC[..., : at.n, : at.l].unflatten(1, (at.b, at.groups))
+        gD, gbias = _by_channel(gskip, at.c).reshape(at.b, at.d, 2).sum(0).unbind(-1)
+        return (
+            *(gu, gdelta, at.unstate(gA).sum(0), gB, gC),
+            *(None if D is None else gD, gz, None if bias is None else gbias),
+            *(at.unstate(gh) if ctx.given else None, None, None),
+        )

@@ -4,6 +4,7 @@ Pictures are copied pixel for pixel wherever they fit; the detail row is magnifi
 so what looks like a block or a blur in it is one.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -45,15 +46,21 @@ def busiest_detail(image: np.ndarray, side: int) -> Detail:
 
 
 def picture_grid(
-    original: np.ndarray, rows: Sequence, *, detail: Detail | None = None, cell: int = 240, zoom: int = 3
+    original: np.ndarray,
+    rows: Sequence,
+    *,
+    detail: Detail | None = None,
+    cell: int = 240,
+    zoom: int = 3,
+    note: str = "",
 ) -> Pillow.Image:
     """Draw the original and every row's reconstruction side by side, above a magnified detail and the numbers.
 
     original: uint8 (h, w, 3). rows: records with codec, bytes, bpp, psnr_db, ms_ssim and reconstruction (uint8 like the
     original), for instance from `lic_lab.evaluation.sweep.compare`. detail: the square to magnify, by default the
-    busiest one. cell: width of a column in pixels. zoom: whole-number magnification of the detail. Returns an RGB
-    Pillow picture; a notebook shows it as it is. Raises LicLabError where a reconstruction has another size than the
-    original.
+    busiest one. cell: width of a column in pixels. zoom: whole-number magnification of the detail. note: a line
+    at the bottom. Returns an RGB Pillow picture; a notebook shows it as it is. Raises LicLabError where a
+    reconstruction has another size than the original.
     """
     for row in rows:
         if row.reconstruction.shape != original.shape:
@@ -67,12 +74,14 @@ def picture_grid(
     tops["detail"] = tops["picture"] + thumb.height + GAP
     tops["numbers"] = tops["detail"] + detail.side * zoom + 8
     columns = 1 + len(rows)
-    size = (2 * MARGIN + columns * cell + (columns - 1) * GAP, tops["numbers"] + 3 * LINE + MARGIN - 6)
+    tops["note"] = tops["numbers"] + 3 * LINE + 6
+    size = (2 * MARGIN + columns * cell + (columns - 1) * GAP, tops["note"] + (LINE if note else 0) + MARGIN - 12)
     sheet = Pillow.new("RGB", size, PAPER)
     raw = original.nbytes
     _column(sheet, 0, tops, original, detail, zoom, cell, "original", [f"{raw:,} bytes", "24 bpp"])
     for number, row in enumerate(rows, start=1):
         _column(sheet, number, tops, row.reconstruction, detail, zoom, cell, row.codec, _numbers(row))
+    ImageDraw.Draw(sheet).text((MARGIN, tops["note"]), note, fill=SOFT, font=font(13))
     _mark(sheet, tops["picture"], thumb.width / original.shape[1], detail, (cell - thumb.width) // 2)
     return sheet
 
@@ -96,15 +105,18 @@ def _column(sheet, number, tops, image, detail, zoom, cell, codec, lines) -> Non
     draw, left = ImageDraw.Draw(sheet), MARGIN + number * (cell + GAP)
     look = style(codec)
     draw.ellipse((left, tops["label"] + 4, left + 11, tops["label"] + 15), fill=look.color)
-    draw.text((left + 18, tops["label"]), look.label, fill=INK, font=_font(15, bold=True))
+    draw.text(
+        (left + 18, tops["label"]), look.label, fill=INK, font=font(15, bold=True, text=look.label, room=cell - 18)
+    )
     thumb = _fit(image, cell)
     sheet.paste(thumb, (left + (cell - thumb.width) // 2, tops["picture"]))
     square = image[detail.top : detail.top + detail.side, detail.left : detail.left + detail.side]
     square = square.repeat(zoom, axis=0).repeat(zoom, axis=1)  # (side * zoom, side * zoom, 3), no smoothing
     sheet.paste(Pillow.fromarray(square), (left + (cell - square.shape[1]) // 2, tops["detail"]))
     for index, line in enumerate(lines):
-        font, ink = (_font(14, bold=True), INK) if index == 0 else (_font(min(13, cell // 13)), SOFT)
-        draw.text((left, tops["numbers"] + index * LINE), line, fill=ink, font=font)
+        first = index == 0
+        face = font(14 if first else 13, bold=first, text=line, room=cell)
+        draw.text((left, tops["numbers"] + index * LINE), line, fill=INK if first else SOFT, font=face)
 
 
 def _fit(image: np.ndarray, cell: int) -> Pillow.Image:
@@ -126,9 +138,15 @@ def _mark(sheet, top: int, scale: float, detail: Detail, indent: int) -> None:
     draw.rectangle((x, y, x + side, y + side), outline="#ffffff", width=2)
 
 
-def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings on every system: it has "×", "·" and "—", unlike Pillow's own font."""
+def font(size: int, *, bold: bool = False, text: str = "", room: float = math.inf) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans at `size` pixels, or smaller where `text` would not fit into `room` pixels.
+
+    matplotlib brings it on every system, and it has "×", "·" and "—", unlike Pillow's own font.
+    """
     import matplotlib
 
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)
+    face = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)
+    if size > 8 and face.getlength(text) > room:
+        return font(size - 1, bold=bold, text=text, room=room)
+    return face

@@ -164,8 +164,9 @@ class BitrateExplorer(Panel):
         common = [stop for stop in self.stops if set(pair) <= set(stop.points)]
         ends = common[:1] + common[1:][-1:]
         rows = [stop.points[codec] for stop in ends for codec in pair]
+        note = f"Run this cell to move the slider: {len(self.stops)} file sizes, {len(self.codecs)} codecs."
         buffer = io.BytesIO()
-        picture_grid(self.image, rows, cell=150).save(buffer, "PNG", optimize=True)
+        picture_grid(self.image, rows, cell=150, note=note).save(buffer, "PNG", optimize=True)
         return buffer.getvalue()
 
 

@@ -12,8 +12,10 @@ import anywidget
 import numpy as np
 import traitlets
 from PIL import Image as Pillow
+from PIL import ImageDraw
 
 from lic_lab.errors import LicLabError
+from lic_lab.plots.grid import INK, PAPER, SOFT, font
 from lic_lab.plots.palette import style
 from lic_lab.widgets.panel import Poster
 
@@ -89,7 +91,13 @@ class Viewer(Poster, anywidget.AnyWidget):
         both[:, max(0, x - 1) : x + 1] = 255
         picture, buffer = Pillow.fromarray(both), io.BytesIO()
         picture.thumbnail((POSTER, POSTER), Pillow.Resampling.LANCZOS)  # the notebook has to stay small
-        picture.save(buffer, "PNG", optimize=True)
+        sheet = Pillow.new("RGB", (max(picture.width, POSTER), picture.height + 44), PAPER)
+        sheet.paste(picture)
+        words = f"Left: {self.about_a['label']}. Right: {self.about_b['label']}."
+        for line, text in enumerate((words, "Run this cell to drag the divider, zoom and flicker.")):
+            face = font(13, text=text, room=sheet.width - 16)
+            ImageDraw.Draw(sheet).text((8, picture.height + 6 + 18 * line), text, fill=SOFT if line else INK, font=face)
+        sheet.save(buffer, "PNG", optimize=True)
         return buffer.getvalue()
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Pillow
 
 from lic_lab.errors import LicLabError
-from lic_lab.plots.grid import Detail, busiest_detail, picture_grid, save_grid
+from lic_lab.plots.grid import Detail, busiest_detail, font, picture_grid, save_grid
 
 
 @pytest.fixture
@@ -66,6 +66,17 @@ def test_a_reconstruction_of_another_size_is_refused(original, row):
     row.reconstruction = row.reconstruction[:-1]
     with pytest.raises(LicLabError, match=r"jpeg decoded to \(63, 96, 3\)"):
         picture_grid(original, [row])
+
+
+def test_words_that_are_too_long_are_set_smaller_and_stay_inside(original, row):
+    assert font(15, text="short", room=100).size == 15
+    face = font(15, bold=True, text="Hyperprior (learned)", room=100)
+    assert face.size < 15 and face.getlength("Hyperprior (learned)") <= 100
+
+
+def test_a_note_makes_room_for_itself(original, row):
+    plain, noted = picture_grid(original, [row]), picture_grid(original, [row], note="Run this cell.")
+    assert noted.height > plain.height and np.asarray(noted)[plain.height - 6 :].min() < 128
 
 
 def test_a_saved_grid_is_a_png_in_a_folder_that_did_not_exist(original, row, tmp_path):

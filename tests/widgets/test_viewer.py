@@ -70,7 +70,7 @@ def test_a_new_pair_travels_in_one_message(pair, monkeypatch):
 def test_the_poster_is_the_split_view(pair):
     viewer = Viewer(*pair, split=0.25)
     data, _ = viewer._repr_mimebundle_()
-    poster = pixels(base64.b64decode(data["image/png"]))
+    poster = pixels(base64.b64decode(data["image/png"]))[:30, :40]
     assert np.array_equal(poster[:, :9], pair[0][:, :9]) and np.array_equal(poster[:, 11:], pair[1][:, 11:])
 
 

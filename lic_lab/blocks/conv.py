@@ -12,6 +12,4 @@ def down(inputs: int, outputs: int, kernel: int = 5, stride: int = 2) -> nn.Conv
 
 def up(inputs: int, outputs: int, kernel: int = 5, stride: int = 2) -> nn.ConvTranspose2d:
     """Double rows and columns: (b, inputs, h, w) -> (b, outputs, h*stride, w*stride)."""
-    return nn.ConvTranspose2d(
-        inputs, outputs, kernel, stride=stride, padding=kernel // 2, output_padding=stride - 1
-    )
+    return nn.ConvTranspose2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, output_padding=stride - 1)

@@ -37,7 +37,9 @@ class CropBank:
                 continue
             self.pictures += self._rescaled(picture, smallest, rng.uniform(0.6, 1.0, scales))
         if len(self.skipped) > max(1, _BAD_LIMIT * len(files)):
-            raise LicLabError(f"{len(self.skipped)} of {len(files)} pictures cannot be read, the first: {self.skipped[0]}")
+            raise LicLabError(
+                f"{len(self.skipped)} of {len(files)} pictures cannot be read, the first: {self.skipped[0]}"
+            )
         if not self.pictures:
             raise LicLabError(f"none of {len(files)} pictures has both sides of {smallest} pixels: use smaller crops")
 
@@ -45,7 +47,9 @@ class CropBank:
     def _rescaled(picture: np.ndarray, smallest: int, factors: np.ndarray) -> list[np.ndarray]:
         height, width = picture.shape[:2]
         sizes = {(round(height * f), round(width * f)) for f in factors}
-        sizes = {size for size in sizes if min(size) >= smallest} or ({(height, width)} if min(height, width) >= smallest else set())
+        sizes = {size for size in sizes if min(size) >= smallest} or (
+            {(height, width)} if min(height, width) >= smallest else set()
+        )
         whole = Picture.fromarray(picture)
         return [np.asarray(whole.resize((w, h), Picture.Resampling.LANCZOS)) for h, w in sorted(sizes)]
 

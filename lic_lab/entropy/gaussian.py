@@ -52,8 +52,8 @@ def table_index(scale: Tensor) -> Tensor:
     return torch.bucketize(scale, scale_boundaries().to(scale.device, scale.dtype))
 
 
-def likelihood(residual: Tensor, scale: Tensor) -> Tensor:
-    """Give the probability of the unit interval around `residual` under N(0, scale^2): any shape, [1e-9, 1].
+def likelihood(residual: Tensor, scale: Tensor, *, floor: float = LIKELIHOOD_FLOOR) -> Tensor:
+    """Give the probability of the unit interval around `residual` under N(0, scale^2): any shape, [floor, 1].
 
     `scale` counts as 0.11 below that, with a gradient that can still raise it, and as 256 above.
     """
@@ -61,10 +61,15 @@ def likelihood(residual: Tensor, scale: Tensor) -> Tensor:
     distance = residual.float().abs()
     upper, lower = (0.5 - distance) / scale, (-0.5 - distance) / scale
     p = 0.5 * (torch.erfc(-upper * 2**-0.5) - torch.erfc(-lower * 2**-0.5))
-    return lower_bound(p, LIKELIHOOD_FLOOR)
+    return lower_bound(p, floor)
 
 
-def escape_likelihood(symbols: Tensor, scale: Tensor) -> Tensor:
-    """Give 2**-bits of coding integers as escapes: a slot of 16 bits, then exp-Golomb of what lies beyond the table."""
-    beyond = (symbols.abs() - _TAIL_SIGMAS * scale.clamp(SCALE_MIN, SCALE_MAX)).clamp(min=0)
-    return 2.0**-16 / (1 + 2 * beyond) ** 2
+def table_likelihood(symbols: Tensor, scale: Tensor) -> Tensor:
+    """Give the least probability that the tables hold for each integer: a slot of 16 bits, and beyond it an escape.
+
+    An escape costs its own slot and the exp-Golomb number of what lies beyond the table (`coding.golomb`).
+    """
+    half = torch.ceil(_TAIL_SIGMAS * scale.clamp(SCALE_MIN, SCALE_MAX)).clamp(min=1)
+    number = 2 * (symbols.abs() - half) - (symbols > 0).float()  # 1, 2, 3, ... outside the table
+    escape = 1 + 2 * torch.floor(torch.log2(number.clamp(min=1)))
+    return torch.exp2(-16 - torch.where(number > 0, escape, 0.0))

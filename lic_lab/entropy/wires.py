@@ -34,18 +34,21 @@ class Estimate:
         self.maps: dict[str, list[Map]] = {}
 
     def factorized(self, z: Map, density: FactorizedDensity, shape: tuple[int, ...]) -> Map:
+        """Code the side latent z by a density per channel; give z_hat, shaped `shape` = (b, c, h, w)."""
         median = density.median[None, :, None, None]
         z_hat = round_ste(z - median) + median
         self._add("z", density.likelihood(add_noise(z) if self.training else z_hat))
         return z_hat
 
     def gaussian(self, y: Map, mean: Map, scale: Map) -> Map:
+        """Code round(y - mean) by N(0, scale^2), element by element; give y_hat, shaped like the mean."""
         residual = y - mean
         rounded = round_ste(residual)
-        likelihood = gaussian.likelihood(add_noise(residual) if self.training else rounded, scale)
-        if not self.training:  # the tables know a cheaper way for what the Gaussian thinks impossible
-            likelihood = torch.maximum(likelihood, gaussian.escape_likelihood(rounded, scale))
-        self._add("y", likelihood)
+        if self.training:
+            self._add("y", gaussian.likelihood(add_noise(residual), scale))
+        else:  # the tables have a price for what the Gaussian thinks impossible
+            least = gaussian.table_likelihood(rounded, scale)
+            self._add("y", torch.maximum(gaussian.likelihood(rounded, scale, floor=0.0), least))
         return rounded + mean
 
     def _add(self, part: str, likelihood: Map) -> None:

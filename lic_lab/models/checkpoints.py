@@ -66,7 +66,7 @@ def load_weights(path: str | Path) -> Codec:
             f"{path} does not fit {meta['name']}/{meta['preset']} of this version: train it again"
         ) from error
     model.latent.density.tables = Tables.from_arrays(tables)
-    model.card = json.loads(meta.get("card", "{}"))
+    model.preset, model.card = meta["preset"], json.loads(meta.get("card", "{}"))
     return model.eval()
 
 

@@ -123,18 +123,22 @@ def decode(source, target, codec):
 @click.option("--bpp", type=float, default=0.25, show_default=True, help="Ceiling in bits per pixel, for every codec.")
 @click.option("--out", type=PATH, metavar="DIR", help="Keep the coded files, the numbers and a sheet per picture here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON instead of a table.")
-def compare(pictures, codecs, bpp, out, as_json):
+@click.option("--curves", is_flag=True, help="Measure rates from 0.1 to 1.2 bpp and print BD-rates; DIR gets rd.csv, rd.png.")
+def compare(pictures, codecs, bpp, out, as_json, curves):
     """Encode PICTURES (files, folders; without any, the bundled ones) with several codecs at one size.
 
     \b
     lic-lab compare
     lic-lab compare photo.png --codecs charm,jpeg,avif --bpp 0.2 --out comparison
+    lic-lab compare kodak/ --codecs jpeg,charm,jpeg2000 --curves --out curves
     """
     from lic_lab.evaluation import sweep
     from lic_lab.evaluation.report import comparison_table
 
     images = sweep.gather_images(pictures)
     chosen = sweep.gather_codecs(_names(codecs))
+    if curves:
+        return _curves(images, chosen, out, as_json)
     with _bar("comparing") as progress:
         rows = sweep.compare(images, chosen, bpp=bpp, progress=progress)
     if as_json:
@@ -143,6 +147,23 @@ def compare(pictures, codecs, bpp, out, as_json):
         _console().print(comparison_table(rows, f"At most {bpp:g} bits per pixel, whole files"))
     if out:
         _keep(images, rows, out)
+
+
+def _curves(images, chosen, out: Path | None, as_json: bool) -> None:
+    """Measure curves, print the BD-rates, and keep rows and picture in `out`."""
+    from lic_lab.evaluation import curves
+    from lic_lab.evaluation.report import bd_rate_table
+    from lic_lab.plots.rd import rd_figure
+
+    with _bar("measuring") as progress:
+        rows = curves.measure_curves(images, chosen, progress=progress)
+    click.echo(json.dumps(rows, indent=1)) if as_json else _console().print(bd_rate_table(rows, len(images)))
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        curves.write_rows(rows, out / "rd.csv")
+        title = f"Mean of {len(images)} pictures, real files"
+        rd_figure(curves.mean_points(rows), title=title).savefig(out / "rd.png", dpi=110)
+        _say(f"{len(rows)} files were measured: {out / 'rd.csv'}, {out / 'rd.png'}")
 
 
 def _keep(images, rows, out: Path) -> None:

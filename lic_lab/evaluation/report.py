@@ -1,12 +1,13 @@
 """Rows of numbers as tables for a terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from rich.box import HORIZONTALS
 from rich.markup import escape
 from rich.table import Table
 
+from lic_lab.evaluation.curves import bd_table
 from lic_lab.evaluation.sweep import Row
 
 
@@ -37,6 +38,19 @@ def codec_table(rows: Iterable) -> Table:
     for row in rows:
         said = ("yes", row.label) if row.available else ("no", row.reason)
         table.add_row(row.name, row.kind, *map(escape, said))
+    return table
+
+
+def bd_rate_table(rows: Sequence[Mapping], pictures: int) -> Table:
+    """Show the BD-rate of PSNR, in percent, of every codec (row) against every codec (column); negative is better."""
+    numbers = bd_table(rows)
+    title = f"BD-rate (PSNR, mean of {pictures} pictures, whole files), % against"
+    table = Table(title=title, title_justify="left", box=HORIZONTALS, pad_edge=False)
+    table.add_column("codec", no_wrap=True)
+    for anchor in numbers:
+        table.add_column(escape(anchor), justify="right", no_wrap=True)
+    for codec, against in numbers.items():
+        table.add_row(escape(codec), *("-" if value != value else f"{value:+.1f}" for value in against.values()))
     return table
 
 

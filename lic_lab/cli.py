@@ -123,7 +123,7 @@ def decode(source, target, codec):
 @click.option("--bpp", type=float, default=0.25, show_default=True, help="Ceiling in bits per pixel, for every codec.")
 @click.option("--out", type=PATH, metavar="DIR", help="Keep the coded files, the numbers and a sheet per picture here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON instead of a table.")
-@click.option("--curves", is_flag=True, help="Measure rates from 0.1 to 1.2 bpp and print BD-rates; DIR gets rd.csv, rd.png.")
+@click.option("--curves", is_flag=True, help="Measure from 0.1 to 1.2 bpp, print BD-rates; DIR gets rd.csv, rd.png.")
 def compare(pictures, codecs, bpp, out, as_json, curves):
     """Encode PICTURES (files, folders; without any, the bundled ones) with several codecs at one size.
 

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean, median_low
 from types import SimpleNamespace
 
 import numpy as np
@@ -67,7 +67,7 @@ def _qualities(codec: ImageCodec, images: list[np.ndarray], targets: Sequence[fl
     found = []
     for target in targets:
         try:
-            found.append(median(find_quality(codec, image, bpp=target) for image in images))
+            found.append(median_low(find_quality(codec, image, bpp=target) for image in images))
         except LicLabError as reason:  # JPEG knows no 0.1 bpp; the curve starts where the codec does
             last = reason
     if not found:
@@ -86,7 +86,7 @@ def mean_curve(rows: Iterable[Mapping], codec: str, metric: str = "psnr_db") -> 
 
 
 def mean_points(rows: Sequence[Mapping]) -> list[SimpleNamespace]:
-    """Give the averaged curves as records with codec, image ("mean"), bpp, psnr_db, as `plots.rd.rd_figure` takes them."""
+    """Give the averaged curves as records (codec, image "mean", bpp, psnr_db), as `plots.rd.rd_figure` takes them."""
     names = dict.fromkeys(row["codec"] for row in rows)
     pairs = ((name, point) for name in names for point in zip(*mean_curve(rows, name), strict=True))
     return [SimpleNamespace(codec=name, image="mean", bpp=bpp, psnr_db=psnr) for name, (bpp, psnr) in pairs]

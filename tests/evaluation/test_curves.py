@@ -37,7 +37,9 @@ def test_rows_survive_a_file(rows, tmp_path):
     curves.write_rows(rows, tmp_path / "rd.csv")
     again = curves.read_rows(tmp_path / "rd.csv")
     assert [row["bytes"] for row in again] == [row["bytes"] for row in rows]
-    assert curves.bd_table(again)["jpeg2000"]["jpeg"] == pytest.approx(curves.bd_table(rows)["jpeg2000"]["jpeg"], abs=0.05)
+    assert curves.bd_table(again)["jpeg2000"]["jpeg"] == pytest.approx(
+        curves.bd_table(rows)["jpeg2000"]["jpeg"], abs=0.05
+    )
 
 
 def test_rates_a_codec_cannot_reach_are_left_out_and_none_at_all_is_an_error(images):

@@ -9,8 +9,9 @@ import numpy as np
 
 from lic_lab.codecs import rate
 from lic_lab.codecs.rate import Ladder, Progress, Trials
-from lic_lab.datasets.images import max_pixels, read_image
+from lic_lab.datasets.images import read_image
 from lic_lab.errors import CorruptStreamError, LicLabError
+from lic_lab.limits import check_pixels
 
 TARGETS = ("quality", "bpp", "max_bytes", "psnr", "lmbda")
 
@@ -65,7 +66,7 @@ class ImageCodec:
         """Decode the bytes of a whole file into a uint8 picture (h, w, 3).
 
         Raises CorruptStreamError for bytes that are not an undamaged file of this codec, LicLabError where they ask
-        for more than `datasets.images.max_pixels()`.
+        for more than `limits.max_pixels()`.
         """
         self._check_here()
         if not isinstance(data, (bytes, bytearray, memoryview)):
@@ -148,17 +149,6 @@ class ImageCodec:
             raise LicLabError(f"quality of {self.name} runs from {low:g} to {high:g}, got {quality:g}")
         if isinstance(low, int) and quality != int(quality):
             raise LicLabError(f"quality of {self.name} is a whole number from {low} to {high}, got {quality:g}")
-
-
-def check_pixels(height: int, width: int, what: str) -> None:
-    """Raise LicLabError for sizes without pixels or above `max_pixels()`, before anything is allocated."""
-    if height < 1 or width < 1:
-        raise LicLabError(f"{what} has no pixels ({width} x {height})")
-    if height * width > max_pixels():
-        raise LicLabError(
-            f"{what} has {height * width / 1e6:.1f} megapixels, the limit is {max_pixels() / 1e6:g}: "
-            "set LIC_LAB_MAX_PIXELS if you trust it"
-        )
 
 
 def _check_number(name: str, value: float) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from lic_lab.codecs import rate
-from lic_lab.codecs.base import check_pixels
 from lic_lab.codecs.external import ExternalCodec, run, said_version
 from lic_lab.errors import CorruptStreamError
+from lic_lab.limits import check_pixels
 
 MAGIC = b"BPG\xfb"
 

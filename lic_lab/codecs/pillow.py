@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image, features
 
 from lic_lab.codecs import rate
-from lic_lab.codecs.base import ImageCodec, check_pixels
+from lic_lab.codecs.base import ImageCodec
 from lic_lab.errors import CorruptStreamError
+from lic_lab.limits import check_pixels
 
 
 class PillowCodec(ImageCodec):

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from lic_lab.codecs import rate, yuv
-from lic_lab.codecs.base import check_pixels
 from lic_lab.codecs.external import ExternalCodec, run, said_version
 from lic_lab.errors import CorruptStreamError
+from lic_lab.limits import check_pixels
 
 SIZE_UNIT = b"\x00\x00\x01\x00\xf1"  # start code, layer 0, type 30, temporal id 0
 DIGITS = 3  # of seven bits each, for width and height; their top bit is set, so that no start code can appear

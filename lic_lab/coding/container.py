@@ -16,18 +16,16 @@ only after decoding: are these the symbols that were encoded? On a machine that 
 pass the one and fail the other; and what slips past the 16 bits of the one is caught by the 32 of the other.
 """
 
-import os
 import zlib
 from dataclasses import dataclass
 
 from lic_lab.errors import CorruptStreamError, LicLabError
+from lic_lab.limits import max_pixels
 
 MAGIC = b"LIC"
 VERSION = 1
 MAX_SIDE = (1 << 21) - 1
 """Largest width or height that three varint bytes hold, in pixels."""
-MAX_PIXELS = 64_000_000
-"""Largest picture that is written or read, in pixels, unless the environment's LIC_LAB_MAX_PIXELS says otherwise."""
 
 LEVELS = {
     1: "the same kind of machine",
@@ -99,14 +97,6 @@ class Header:
             + _varint(self.height)
             + self.rate.to_bytes(2, "little")
         )
-
-
-def max_pixels() -> int:
-    """Give the largest picture a file may claim, in pixels: the environment's LIC_LAB_MAX_PIXELS, or 64 million."""
-    text = os.environ.get("LIC_LAB_MAX_PIXELS", "").replace("_", "")
-    if text and not text.isdecimal():
-        raise LicLabError(f"LIC_LAB_MAX_PIXELS is {text!r}: give a whole number of pixels")
-    return int(text) if text else MAX_PIXELS
 
 
 def pack(header: Header, payload: bytes, checksum: int) -> bytes:

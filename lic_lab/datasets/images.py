@@ -11,21 +11,13 @@ import torch
 from PIL import Image, ImageOps
 
 from lic_lab.errors import LicLabError
+from lic_lab.limits import check_pixels
 
-MAX_PIXELS = 64_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2", ".avif")
 LOSSLESS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
 
 # A float picture may overshoot [0, 1] by half an 8-bit level (a resampling filter does); it is clipped then.
 OVERSHOOT = 0.5 / 255
-
-
-def max_pixels() -> int:
-    """The largest picture that is read, in pixels: 64 million, or the environment variable LIC_LAB_MAX_PIXELS."""
-    text = os.environ.get("LIC_LAB_MAX_PIXELS", "").replace("_", "")
-    if text and not text.isdecimal():
-        raise LicLabError(f"LIC_LAB_MAX_PIXELS is {text!r}: give a whole number of pixels")
-    return int(text) if text else MAX_PIXELS
 
 
 def read_image(source) -> np.ndarray:
@@ -183,10 +175,4 @@ def _on_white(levels: np.ndarray, name: str) -> np.ndarray:
 
 
 def _check_size(height: int, width: int, name: str) -> None:
-    if height < 1 or width < 1:
-        raise LicLabError(f"{name} has no pixels ({width} x {height})")
-    if height * width > max_pixels():
-        raise LicLabError(
-            f"{name} has {height * width / 1e6:.1f} megapixels, the limit is {max_pixels() / 1e6:g}: "
-            "scale it down, or set LIC_LAB_MAX_PIXELS"
-        )
+    check_pixels(height, width, name, mend="scale it down, or set LIC_LAB_MAX_PIXELS")

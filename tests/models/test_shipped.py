@@ -1,0 +1,88 @@
+"""The weights that come with the package keep the promises of their card, on pictures they have never seen."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import lic_lab
+from lic_lab.datasets.bundled import bundled_images, data_path, kodak
+from lic_lab.datasets.images import read_image
+from lic_lab.metrics.quality import psnr
+from lic_lab.models.checkpoints import load_model, shipped, weights_path
+from lic_lab.ops.color import image_to_tensor
+
+SHIPPED = shipped()
+
+
+@pytest.fixture(scope="module", params=SHIPPED)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return bundled_images()["coffee"]
+
+
+def test_something_is_shipped():
+    assert "charm" in SHIPPED
+
+
+def test_weights_are_small_and_carry_their_card(name):
+    card = load_model(name).card
+    assert weights_path(name).stat().st_size <= 12 << 20
+    assert {"command", "data", "recipe", "hours", "hardware", "validation"} <= set(card)
+    assert "kodak" not in json.dumps(card["data"]).lower()
+    assert data_path("weights", f"{name}.md").is_file()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("part", [(400, 600), (1, 1), (97, 131)])
+@pytest.mark.parametrize("rung", [0.0, 0.37, 1.0])
+def test_the_file_costs_what_the_estimate_promised(name, picture, part, rung):
+    model, x = load_model(name), image_to_tensor(picture[: part[0], : part[1]])
+    rate = rung * (model.rates - 1)
+    promised = model(x, rate).bits.item() / 8
+    assert len(model.compress(x, rate)) == pytest.approx(promised, rel=0.01, abs=64)
+
+
+def test_a_ceiling_in_bytes_is_met_closely_and_never_passed(name, picture):
+    codec = lic_lab.load(name)
+    for ceiling in (9_000, 30_000):
+        size = len(codec.compress(picture, max_bytes=ceiling))
+        assert 0.98 * ceiling <= size <= ceiling
+
+
+def test_it_beats_jpeg_at_the_same_size(name, picture):
+    data = lic_lab.load(name).compress(picture, bpp=0.3)
+    jpeg = lic_lab.load("jpeg").compress(picture, bpp=0.3)
+    ours, theirs = (psnr(picture, lic_lab.load(n).decompress(d)) for n, d in ((name, data), ("jpeg", jpeg)))
+    assert ours > theirs + 1
+
+
+def test_the_rates_reach_from_a_tenth_of_a_bit_to_more_than_one(name):
+    from lic_lab.evaluation.curves import mean_curve, read_rows
+
+    bpp, _ = mean_curve(read_rows(data_path("results", "kodak.csv")), name)
+    assert bpp[0] <= 0.13 and bpp[-1] >= 1.15
+
+
+@pytest.mark.skipif(len(kodak()) < 24, reason="the 24 Kodak pictures are not on this machine")
+def test_a_kodak_picture_gives_the_numbers_that_are_stored(name):
+    from lic_lab.evaluation.curves import read_rows
+
+    path = kodak()[14]
+    rows = [r for r in read_rows(data_path("results", "kodak.csv")) if (r["codec"], r["image"]) == (name, path.stem)]
+    codec, image = lic_lab.load(name), read_image(path)
+    for row in rows[1::3]:
+        data = codec.encode(image, row["quality"])
+        assert len(data) == pytest.approx(row["bytes"], rel=2e-3)  # another processor rounds the analysis otherwise
+        assert psnr(image, codec.decode(data)) == pytest.approx(row["psnr_db"], abs=0.02)
+
+
+def test_pictures_come_back_as_uint8(name, picture):
+    codec = lic_lab.load(name)
+    back = codec.decompress(codec.compress(picture, quality=2.5))
+    assert back.dtype == np.uint8 and back.shape == picture.shape

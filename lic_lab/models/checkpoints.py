@@ -38,6 +38,7 @@ def save_model(model: Codec, path: str | Path, *, name: str, preset: str, card: 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
     save_file(stored, temporary, metadata=meta)
+    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
     os.replace(temporary, path)
 
 

@@ -4,11 +4,16 @@ import pytest
 import torch
 
 from lic_lab.coding.fast import Decoder, Encoder
+from lic_lab.entropy.checkerboard import CheckerboardContext
 from lic_lab.entropy.hyper import HyperLatent, MeanScale
 from lic_lab.entropy.slices import SliceContext
 from lic_lab.entropy.wires import Decode, Encode, Estimate
 
-FEATURES = {"mean scale": (24, MeanScale), "slices": (10, lambda: SliceContext((4, 8), 10, hidden=(12, 8)))}
+FEATURES = {
+    "mean scale": (24, MeanScale),
+    "slices": (10, lambda: SliceContext((4, 8), 10, hidden=(12, 8))),
+    "checkerboard": (10, lambda: CheckerboardContext(12, 10, hidden=16)),
+}
 
 
 @pytest.fixture(params=list(FEATURES))
@@ -55,6 +60,31 @@ def test_maps_of_bits_add_up_to_the_parts(latent, y):
     latent(y, wire, (8, 12))
     for part, maps in wire.maps.items():
         assert sum(m.sum() for m in maps).item() == pytest.approx(wire.parts[part].item(), rel=1e-5)
+
+
+@torch.no_grad()
+def test_anchors_know_nothing_of_each_other_and_the_rest_knows_its_neighbours():
+    torch.manual_seed(0)
+    context, hyper = CheckerboardContext(2, 3, hidden=8, kernel=3), torch.randn(1, 3, 6, 6)
+
+    class Watch(Estimate):
+        def gaussian(self, y, mean, scale):
+            self.parts.setdefault("seen", []).append(torch.cat([mean, scale]))
+            return torch.round(y - mean) + mean
+
+    def seen(y):
+        wire = Watch(training=False)
+        context(y, hyper, wire)
+        return wire.parts["seen"]
+
+    y = torch.zeros(1, 2, 6, 6)
+    before = seen(y)
+    for row, column in ((2, 2), (2, 3)):
+        nudged = y.clone()
+        nudged[0, 1, row, column] += 5
+        first, second = (torch.equal(a, b) for a, b in zip(before, seen(nudged), strict=True))
+        assert first  # no anchor parameter moves, whoever was nudged
+        assert second == ((row + column) % 2 == 1)  # the others notice anchors, never each other
 
 
 def test_gradients_reach_the_latent_and_every_layer(latent, y):

@@ -135,6 +135,8 @@ def compare(pictures, codecs, bpp, out, as_json, curves):
     from lic_lab.evaluation import sweep
     from lic_lab.evaluation.report import comparison_table
 
+    if out and out.exists() and not out.is_dir():
+        raise LicLabError(f"{str(out)!r} is a file: name a folder for the output")
     images = sweep.gather_images(pictures)
     chosen = sweep.gather_codecs(_names(codecs))
     if curves:
@@ -259,6 +261,8 @@ def bench(sections, quick, json_file):
     """
     from lic_lab.evaluation.bench import run_bench
 
+    if json_file:
+        _check_folder(json_file)
     run_bench(sections=sections or None, quick=quick, json_file=json_file)
 
 
@@ -266,6 +270,12 @@ def _check_target(source: Path, target: Path) -> None:
     """Before any work: the output must not be the input, and must have a folder to go to."""
     if target.exists() and source.exists() and target.samefile(source):
         raise LicLabError(f"{str(target)!r} is the input itself: give the output another name")
+    _check_folder(target)
+
+
+def _check_folder(target: Path) -> None:
+    if target.is_dir():
+        raise LicLabError(f"{str(target)!r} is a folder: name a file for the output")
     if not target.parent.is_dir():
         raise LicLabError(f"there is no folder {str(target.parent)!r} for the output: make it first")
 

@@ -148,13 +148,13 @@ def measure(codec: ImageCodec, name: str, image: np.ndarray, **target) -> Row:
 
 def find_quality(codec: ImageCodec, image: np.ndarray, **target) -> float:
     """The codec's own quality number that `compress` settles on for a target; raises LicLabError as it does."""
+    if target.keys() == {"quality"}:
+        return target["quality"]
     tried = {}
     data = codec.compress(image, progress=lambda trial: tried.update({trial.data: trial.quality}), **target)
     if tried:
         return tried[data]
-    return (
-        codec.quality_for_lambda(target["lmbda"]) if "lmbda" in target else target.get("quality", codec.default_quality)
-    )
+    return codec.quality_for_lambda(target["lmbda"]) if "lmbda" in target else codec.default_quality
 
 
 def write_files(rows: Iterable[Row], folder: str | Path) -> list[Path]:

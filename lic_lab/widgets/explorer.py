@@ -51,18 +51,21 @@ class BitrateExplorer(Panel):
         self.codecs = [load(codec) if isinstance(codec, str) else codec for codec in codecs] or gather_codecs()
         self.rates, self.start, self.longest = rates, start, longest
         self.progress, self.status = Progress(), Status()
+        first = Progress()  # for the wait before the panel itself appears, which is when its cell is done
         if get_ipython() is not None:
-            display(self.progress)  # the panel itself appears when its cell is done
-        self.compute(read_image(image), name)
+            display(first)
+        self.compute(read_image(image), name, first)
         self.make_controls()
         self.lay_out()
 
-    def compute(self, image: np.ndarray, name: str) -> None:
-        """Run every codec at every stop over a new picture, uint8 (h, w, 3)."""
+    def compute(self, image: np.ndarray, name: str, progress: Progress) -> None:
+        """Run every codec at every stop over a new picture, uint8 (h, w, 3); say on `progress` how far it is."""
         small = shrink(image, self.longest)
-        self.progress.start(len(self.codecs) * len(self.rates))
-        self.stops = sweep(small, self.codecs, self.rates, name=name, step=self.progress.step)
-        self.progress.finish()
+        progress.start(len(self.codecs) * len(self.rates))
+        try:
+            self.stops = sweep(small, self.codecs, self.rates, name=name, step=progress.step)
+        finally:
+            progress.finish()
         self.image, self.name = small, name
         self.original = Shown.of(small, "original", f"{small.nbytes:,} bytes")
         size = f"{small.shape[1]} × {small.shape[0]} pixels"
@@ -149,12 +152,11 @@ class BitrateExplorer(Panel):
         for control in controls:
             control.disabled = True
         try:
-            self.compute(read_image(picture), file.name)
+            self.compute(read_image(picture), file.name, self.progress)
             self.fill_slider()
             self.on_move()
         finally:
             self.upload.value = ()
-            self.progress.finish()
             for control in controls:
                 control.disabled = False
 

@@ -65,7 +65,7 @@ class Progress(widgets.HBox):
         self.clock = clock
         self.bar = widgets.IntProgress(layout=widgets.Layout(width="40%"))
         self.text = widgets.Label()
-        super().__init__([self.bar, self.text])
+        super().__init__([self.bar, self.text], layout={"display": "none"})
 
     def start(self, total: int) -> None:
         """Begin a job of `total` steps."""

@@ -20,7 +20,7 @@ const KEYS = [
 ];
 const GAINS = [1, 2, 4, 8, 16, 32];
 const STEPS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]; // screen pixels per picture pixel
-const FLICKER_MS = 500; // two changes a second: below the three flashes that can harm
+const FLICKER_MS = 500; // two changes a second, below the three flashes that can harm
 const CLOSE = 18; // CSS pixels around the divider in which a drag takes hold of it
 const PICTURES = "change:a change:b change:about_a change:about_b";
 const VIEW = "change:mode change:split change:zoom change:center change:gain change:name";
@@ -68,8 +68,9 @@ class Viewer {
     this.hint = element("div", { class: "lic-hint", "aria-hidden": "true" }, "Hold Ctrl (or ⌘) and scroll to zoom");
     const stage = element("div", { class: "lic-stage" }, this.canvas, this.chips.a, this.chips.b, this.hint);
     this.status = element("div", { class: "lic-unseen", role: "status", "aria-live": "polite" });
-    this.help = element("dl", { class: "lic-help" });
-    for (const [key, what] of KEYS) this.help.append(element("div", {}, element("dt", {}, key), element("dd", {}, what)));
+    const lines = KEYS.map(([key, what]) => [element("b", {}, key), element("span", {}, what)]);
+    const items = lines.map((line) => element("div", { role: "listitem" }, ...line));
+    this.help = element("div", { class: "lic-help", role: "list" }, ...items);
     this.help.hidden = true;
     this.root = element("div", { class: "lic-viewer", role: "group" }, stage, this.bar(), this.help, this.status);
     el.append(this.root);
@@ -117,11 +118,11 @@ class Viewer {
     this.onPictures = () => {
       this.pending ??= Promise.resolve().then(() => this.load()); // one message may change A and B: load once
     };
-    this.onView = () => this.draw();
-    this.onHeight = () => this.resize();
+    [this.onView, this.onSize] = [() => this.draw(), () => this.resize()];
     this.model.on(PICTURES, this.onPictures);
     this.model.on(VIEW, this.onView);
-    this.model.on("change:height", this.onHeight);
+    this.model.on("change:height", this.onSize);
+    this.watchDensity();
     this.observer = new ResizeObserver((entries) => this.resize(entries[0]));
     try {
       this.observer.observe(this.canvas, { box: "device-pixel-content-box" }); // exact at any browser zoom
@@ -136,10 +137,17 @@ class Viewer {
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
+  // The browser's zoom, or a move to another screen, changes how many device pixels there are.
+  watchDensity() {
+    this.density = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+    this.density.onchange = () => (this.resize(), this.watchDensity());
+  }
+
   dispose() {
     this.model.off(PICTURES, this.onPictures);
     this.model.off(VIEW, this.onView);
-    this.model.off("change:height", this.onHeight);
+    this.model.off("change:height", this.onSize);
+    this.density.onchange = null;
     this.observer.disconnect();
     clearInterval(this.timer);
     clearTimeout(this.hinting);
@@ -148,20 +156,16 @@ class Viewer {
 
   async load() {
     this.pending = null;
-    try {
-      if (!(await this.stage.load())) return;
-    } catch (error) {
-      this.status.textContent = `A picture could not be shown: ${error.message}`;
-      return;
-    }
+    if (!(await this.stage.load())) return;
     this.resize();
     this.root.dataset.drawn = Number(this.root.dataset.drawn ?? 0) + 1; // tests wait for this
   }
 
   resize(entry) {
     this.entry = entry ?? this.entry;
-    const box = this.entry?.devicePixelContentBoxSize?.[0];
-    this.stage.resize(box?.inlineSize ?? Math.round(this.canvas.clientWidth * devicePixelRatio));
+    const exact = this.entry?.devicePixelContentBoxSize?.[0].inlineSize;
+    const about = this.canvas.clientWidth * devicePixelRatio; // some browsers give no exact size, or an old one
+    this.stage.resize(Math.abs(exact - about) < 2 ? exact : Math.round(about));
     this.draw();
   }
 
@@ -219,8 +223,7 @@ class Viewer {
   }
 
   hover(event) {
-    const free = this.get("zoom") > 1 ? "grab" : "default";
-    this.canvas.style.cursor = this.overDivider(event) ? "ew-resize" : free;
+    this.canvas.style.cursor = this.overDivider(event) ? "ew-resize" : this.get("zoom") > 1 ? "grab" : "default";
   }
 
   wheel(event) {
@@ -325,9 +328,8 @@ class Viewer {
     const mode = this.get("mode");
     const [a, b, name] = ["about_a", "about_b", "name"].map(this.get);
     for (const node of this.modes.children) node.setAttribute("aria-pressed", String(node.dataset.mode === mode));
-    if (mode === "difference") {
-      this.label("a", { label: `|A − B| × ${this.get("gain")}`, caption: `${a.label} against ${b.label}` });
-    } else this.label("a", a);
+    const difference = { label: `|A − B| × ${this.get("gain")}`, caption: `${a.label} against ${b.label}` };
+    this.label("a", mode === "difference" ? difference : a);
     this.label("b", b);
     this.chips.a.hidden = mode === "flicker" && this.stage.showB;
     this.chips.b.hidden = mode === "difference" || (mode === "flicker" && !this.stage.showB);

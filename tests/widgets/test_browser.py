@@ -226,6 +226,21 @@ def test_dragging_moves_the_divider(page, pairs):
     assert np.array_equal(shown[:, 70:], b[:, 70:]) and np.array_equal(shown[:, :10], a[:, :10])
 
 
+def test_a_dense_screen_gets_every_device_pixel_and_the_same_shape(page):
+    ratio = (
+        "() => { const c = document.querySelector('.lic-stage canvas'); return Math.round(c.width / c.clientWidth); }"
+    )
+    devtools = page.context.new_cdp_session(page)
+    screen = {"width": 1380, "height": 1200, "mobile": False, "deviceScaleFactor": 2}
+    devtools.send("Emulation.setDeviceMetricsOverride", screen)
+    page.wait_for_function(f"() => ({ratio})() === 2")
+    dense = painted(page).shape
+    devtools.send("Emulation.setDeviceMetricsOverride", {**screen, "width": 1400, "deviceScaleFactor": 1})
+    page.wait_for_function(f"() => ({ratio})() === 1")
+    plain = painted(page).shape
+    assert dense[0] == dense[1] == 5 * 192 and plain[0] == plain[1] == 2 * 192  # whole pixels, at most 520 CSS pixels
+
+
 def test_an_uploaded_picture_takes_the_stage(page, tmp_path):
     mine = tmp_path / "mine.png"
     Pillow.fromarray(bundled_images()["chelsea"][40:240, 100:340]).save(mine)

@@ -9,8 +9,8 @@ from importlib import import_module
 import torch
 from torch import Tensor
 
-from ...errors import LicLabError
-from .inputs import Inputs, checked
+from lic_lab.errors import LicLabError
+from lic_lab.ops.selective_scan.inputs import Inputs, checked
 
 __all__ = ["backends", "selective_scan"]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from . import associative
-from .inputs import Inputs
+from lic_lab.ops.selective_scan import associative
+from lic_lab.ops.selective_scan.inputs import Inputs
 
 CHUNK = 128  # steps; more need more memory, fewer more calls
 

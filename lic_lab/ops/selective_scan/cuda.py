@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from .inputs import Inputs
+from lic_lab.ops.selective_scan.inputs import Inputs
 
 
 @cache
@@ -16,7 +16,7 @@ def _imported():
     try:
         from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
     except Exception as error:
-        return None, f"mamba-ssm cannot be imported ({type(error).__name__}: {str(error).splitlines()[:1]})"
+        return None, f"mamba-ssm cannot be imported ({type(error).__name__}: {(str(error).splitlines() or [''])[0]})"
     return selective_scan_fn, ""
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .inputs import Inputs
+from lic_lab.ops.selective_scan.inputs import Inputs
 
 LANES = 16  # channels to a vector
 LOG2E = 1.4426950408889634
@@ -22,7 +22,7 @@ SMALL = 1 << 19  # states to visit below which a second thread costs more than i
 @cache
 def _imported():
     try:
-        from . import fast_cpu_kernels as kernels
+        from lic_lab.ops.selective_scan import fast_cpu_kernels as kernels
     except Exception as error:  # a Numba that does not fit this NumPy raises more than ImportError
         return None, f"numba cannot be imported ({type(error).__name__}: {error})"
     if kernels.numba.config.DISABLE_JIT:
@@ -43,7 +43,7 @@ def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
     """Output (b, d, l) and last state (b, d, n), differentiable once.
 
     Memory: beyond inputs, outputs and their gradients, one state per 64 steps for the backward pass.
-    Threads: as many as torch uses. The output does not depend on how many; the last bits of the gradients at B and C do.
+    Threads: as many as torch uses. On how many depend the last bits of the gradients at B and C, nothing else.
     """
     i = inputs
     tensors = (i.u, i.delta, i.A, i.B, i.C, i.D, i.z, i.delta_bias, i.initial_state)

@@ -15,7 +15,7 @@ state kept before each chunk, so that nothing of the size (b, d, l, n) ever exis
 import numba
 from numba import float32
 
-from .simd import (
+from lic_lab.ops.selective_scan.simd import (
     LANES,
     constant,
     exp2,

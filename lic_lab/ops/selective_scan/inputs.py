@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...errors import LicLabError
+from lic_lab.errors import LicLabError
 
 
 @dataclass(frozen=True)

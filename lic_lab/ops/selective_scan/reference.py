@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .inputs import Inputs, per_channel
+from lic_lab.ops.selective_scan.inputs import Inputs, per_channel
 
 
 def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:

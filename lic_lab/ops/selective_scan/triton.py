@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .inputs import Inputs
+from lic_lab.ops.selective_scan.inputs import Inputs
 
 STEPS = 128  # of a tile; the state is kept once per tile
 
@@ -16,7 +16,7 @@ STEPS = 128  # of a tile; the state is kept once per tile
 @cache
 def _imported():
     try:
-        from . import triton_kernels
+        from lic_lab.ops.selective_scan import triton_kernels
     except Exception as error:
         return None, f"triton cannot be imported ({type(error).__name__}: {error})"
     return triton_kernels, ""

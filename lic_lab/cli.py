@@ -203,7 +203,7 @@ def info(thing, preset):
     elif thing in list_presets():
         from lic_lab.probes.complexity import complexity_table
 
-        _console().print(complexity_table(build(thing, preset=preset)))
+        _console().print(complexity_table(build(thing, preset=preset), f"{thing}, preset {preset}"))
     else:
         raise LicLabError(f"{thing!r} is neither a file nor a model; the models are {', '.join(list_presets())}")
 

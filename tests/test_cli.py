@@ -183,6 +183,14 @@ def test_info_says_what_a_file_is_and_how_large(run, picture):
     assert "webp" in said and "211 x 195" in said and f"{Path('photo.webp').stat().st_size:,} bytes" in said
 
 
+def test_info_says_what_a_model_consists_of_and_costs(run):
+    said = run("info charm --preset tiny").stdout
+    assert "charm, preset tiny" in said and "4 coding passes" in said
+    assert all(stage in said for stage in ("analysis", "hyper analysis", "hyper synthesis", "context", "synthesis"))
+    assert_one_line(run("info charm --preset huge"), "huge")
+    assert_one_line(run("info charmm"), "charmm")
+
+
 @pytest.fixture
 def weights(tmp_path):
     """A model of one's own: untrained weights in a file, as `lic-lab train` writes them."""

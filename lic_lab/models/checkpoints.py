@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from lic_lab.coding.tables import Tables
 from lic_lab.datasets.bundled import data_path
@@ -27,12 +29,8 @@ def save_model(model: Codec, path: str | Path, *, name: str, preset: str, card: 
     Large tensors are rounded to float16 and the tables are made from the rounded weights, so `load_weights` gives a
     model that decodes what any other copy of the file encoded. `model` itself is left as it was.
     """
-    state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
-    stored = {k: v.half() if v.is_floating_point() and v.numel() >= _HALF_FROM else v for k, v in state.items()}
-    twin = build(name, preset, lambdas=tuple(model.lambdas))
-    twin.load_state_dict({k: v.to(state[k].dtype) for k, v in stored.items()})
-    tables = twin.latent.density.tables.to_arrays()
-    stored |= {_TABLES + k: torch.from_numpy(v.copy()) for k, v in tables.items()}
+    build(name, preset, lambdas=tuple(model.lambdas)).load_state_dict(model.state_dict())  # refuses a wrong name
+    stored = stored_tensors(model)
     meta = {"name": name, "preset": preset, "lambdas": json.dumps(model.lambdas), "card": json.dumps(card or {})}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,6 +38,17 @@ def save_model(model: Codec, path: str | Path, *, name: str, preset: str, card: 
     save_file(stored, temporary, metadata=meta)
     temporary.chmod(0o644)  # safetensors writes files that only their owner can read
     os.replace(temporary, path)
+
+
+def stored_tensors(model: Codec) -> dict[str, Tensor]:
+    """Give what a weight file holds, by name: large tensors in float16, the others as they are, the tables of z."""
+    state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
+    stored = {k: v.half() if v.is_floating_point() and v.numel() >= _HALF_FROM else v for k, v in state.items()}
+    twin = copy.deepcopy(model)
+    twin.load_state_dict({k: v.to(state[k].dtype) for k, v in stored.items()})
+    twin.latent.density.tables = None  # to be made from the rounded weights
+    tables = twin.latent.density.tables.to_arrays()
+    return stored | {_TABLES + k: torch.from_numpy(v.copy()) for k, v in tables.items()}
 
 
 def load_weights(path: str | Path) -> Codec:

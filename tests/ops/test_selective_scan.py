@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lic_lab.errors import LicLabError
-from lic_lab.ops.selective_scan import backends, fast_cpu, selective_scan
+from lic_lab.ops.selective_scan import backends, cuda, fast_cpu, selective_scan
+from lic_lab.ops.selective_scan.inputs import Inputs
 
 PLAIN = ("chunked", "associative")
 CPU = ("numba", *PLAIN)
@@ -48,15 +50,15 @@ def scan(given, **how):
     return selective_scan(**given, delta_softplus=True, **how)
 
 
-def everything(given, **how):
-    """Both outputs and the gradient of a random mixture of them at every argument."""
-    y, last = scan(given, return_last_state=True, **how)
+def everything(given, last=True, **how):
+    """The outputs and the gradient of a random mixture of them at every argument."""
+    outputs = scan(given, return_last_state=True, **how) if last else (scan(given, **how),)
     generator = torch.Generator().manual_seed(1)
-    mix_y, mix_last = (
-        torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.device, x.dtype) for x in (y, last)
-    )
-    gradients = torch.autograd.grad((y * mix_y).sum() + (last * mix_last).sum(), list(given.values()))
-    return {"y": y, "last": last} | {f"gradient of {name}": g for name, g in zip(given, gradients, strict=True)}
+    mixtures = [torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x) for x in outputs]
+    mixed = sum((x * mixture).sum() for x, mixture in zip(outputs, mixtures, strict=True))
+    gradients = torch.autograd.grad(mixed, list(given.values()))
+    values = dict(zip(("y", "last state"), outputs, strict=False))
+    return values | {f"gradient of {name}": g for name, g in zip(given, gradients, strict=True)}
 
 
 def assert_close(got, wanted, tolerance=1e-5):
@@ -193,7 +195,7 @@ def test_weak_and_strong_forgetting_stay_finite_and_right(backend, strength):
     wanted = everything(given, backend="reference")
     got = everything(as_type(given, torch.float32), backend=backend)
     assert all(torch.isfinite(value).all() for value in got.values())
-    assert_close({"y": got["y"], "last": got["last"]}, {"y": wanted["y"], "last": wanted["last"]})
+    assert_close(got, {name: wanted[name] for name in ("y", "last state")})
 
 
 @pytest.mark.parametrize("backend", ["reference", *CPU])
@@ -235,13 +237,12 @@ def test_the_triton_kernel_is_right_even_where_there_is_no_gpu():
 def test_gpu_backends_agree_with_the_loop(backend, shape):
     if reason := backends("cuda")[backend]:
         pytest.skip(reason)
-    given = make(*shape)
+    given, last = make(*shape), True
     if backend == "mamba_ssm":
         given.pop("initial_state")
-    wanted, got = (
-        everything(given, backend="reference"),
-        everything(as_type(given, torch.float32, "cuda"), backend=backend),
-    )
+        last = False  # its last state has no gradient
+    wanted = everything(given, last=last, backend="reference")
+    got = everything(as_type(given, torch.float32, "cuda"), last=last, backend=backend)
     assert_close(got, wanted, tolerance=3e-5)
 
 
@@ -388,6 +389,27 @@ def test_bad_arguments_get_one_line_that_says_what_is_wrong(change, says):
     with pytest.raises(LicLabError, match=says) as caught:
         selective_scan(**given | change)
     assert "\n" not in str(caught.value)
+
+
+def test_mamba_ssm_refuses_what_its_kernel_cannot_do(monkeypatch):
+    monkeypatch.setattr(cuda, "_imported", lambda: (None, ""))  # as if it were installed
+    x = torch.zeros(1, 1, 1)
+    on_gpu = SimpleNamespace(is_cuda=True, dtype=torch.float32)
+
+    def refuses(**changes):
+        given = Inputs(x, x, changes.pop("A", x[0]), x[:, None], x[:, None], **changes)
+        return cuda.refuses(replace_u(given, on_gpu))
+
+    assert refuses() == ""
+    assert "initial state" in refuses(initial_state=x)
+    assert "256 states" in refuses(A=torch.zeros(1, 300))
+    assert "last state" in refuses(wants_last_state=True, D=torch.zeros(1, requires_grad=True))
+    assert refuses(wants_last_state=True) == ""
+
+
+def replace_u(given, u):
+    object.__setattr__(given, "u", u)
+    return given
 
 
 def test_without_numba_there_is_a_reason_and_another_way(monkeypatch):

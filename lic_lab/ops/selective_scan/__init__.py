@@ -81,7 +81,8 @@ def selective_scan(
     Raises LicLabError where shapes, types or devices disagree, or a named backend cannot run: it says why.
     Source: Mamba, arXiv 2312.00752, Algorithm 2; arguments as mamba_ssm's selective_scan_fn.
     """
-    inputs = checked(Inputs(u, delta, A, B, C, D, z, delta_bias, delta_softplus, initial_state))
+    optional = D, z, delta_bias, delta_softplus, initial_state, return_last_state
+    inputs = checked(Inputs(u, delta, A, B, C, *optional))
     chosen = _chosen(backend, inputs)
     if inputs.u.numel() * inputs.A.numel() == 0:
         chosen = BACKENDS["reference"]  # nothing to compute, and shapes to be right about

@@ -28,13 +28,15 @@ def refuses(inputs: Inputs) -> str:
         return "mamba-ssm's kernel computes in float32, got float64"
     if inputs.initial_state is not None:
         return "mamba-ssm's kernel takes no initial state"
+    if inputs.wants_last_state and inputs.needs_gradients():
+        return "mamba-ssm's kernel gives no gradient at the last state"
     if inputs.A.shape[1] > 256:
         return f"mamba-ssm's kernel holds at most 256 states, got {inputs.A.shape[1]}"
     return _imported()[1]
 
 
 def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
-    """Output (b, d, l) and last state (b, d, n); no gradient flows back from the last state."""
+    """Output (b, d, l) and last state (b, d, n); the latter has no gradient."""
     kernel, _ = _imported()
     i = inputs
     return kernel(

@@ -47,8 +47,7 @@ def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
     """
     i = inputs
     tensors = (i.u, i.delta, i.A, i.B, i.C, i.D, i.z, i.delta_bias, i.initial_state)
-    keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
-    return _Scan.apply(*tensors, i.delta_softplus, keep)
+    return _Scan.apply(*tensors, i.delta_softplus, i.needs_gradients())
 
 
 def _flat(x: Tensor | None):

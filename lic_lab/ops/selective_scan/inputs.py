@@ -30,6 +30,11 @@ class Inputs:
     delta_bias: Tensor | None = None
     delta_softplus: bool = False
     initial_state: Tensor | None = None
+    wants_last_state: bool = False
+
+    def needs_gradients(self) -> bool:
+        """Whether a backward pass may follow."""
+        return torch.is_grad_enabled() and any(x.requires_grad for x in self.tensors().values())
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors that are there, by name."""

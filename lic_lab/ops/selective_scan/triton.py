@@ -39,8 +39,7 @@ def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
     """
     i = inputs
     tensors = (i.steps(), i.u, i.A, i.B, i.C, i.first_state())
-    keep = torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
-    y, last = _Scan.apply(*tensors, keep)
+    y, last = _Scan.apply(*tensors, i.needs_gradients())
     return i.finished(y), last
 
 

@@ -195,7 +195,7 @@ def info(thing, preset):
     """
     from lic_lab import build, list_presets
 
-    if Path(thing).exists():
+    if Path(thing).is_file():
         from lic_lab.codecs.identify import describe
 
         for name, value in describe(Path(thing).read_bytes()).items():

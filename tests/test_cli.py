@@ -191,6 +191,12 @@ def test_info_says_what_a_model_consists_of_and_costs(run):
     assert_one_line(run("info charmm"), "charmm")
 
 
+def test_info_counts_the_parameters_of_a_model_even_beside_a_folder_of_its_name(run, tmp_path):
+    (tmp_path / "charm").mkdir()
+    parameters = sum(p.numel() for p in lic_lab.build("charm", preset="tiny").parameters())
+    assert f"{parameters:,}" in run("info charm --preset tiny").stdout
+
+
 @pytest.fixture
 def weights(tmp_path):
     """A model of one's own: untrained weights in a file, as `lic-lab train` writes them."""

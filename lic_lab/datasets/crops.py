@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,13 +22,14 @@ class CropBank:
 
     Scaling down hides the artefacts of JPEG sources, so that a codec does not learn to keep them.
     Raises LicLabError for an empty folder, for more than a tenth of unreadable pictures, or where no picture is as
-    large as a crop; fewer bad pictures are listed in `skipped`.
+    large as a crop; fewer bad pictures are listed in `skipped`, and `used` counts those that give crops.
     """
 
     def __init__(self, files: Iterable[Path], *, smallest: int, scales: int = 3, seed: int = 0):
         rng = np.random.default_rng(seed)
         self.pictures: list[np.ndarray] = []  # each (h, w, 3), both sides >= smallest
         self.skipped: list[str] = []
+        self.used = 0
         files = list(files)
         for file in files:
             try:
@@ -35,7 +37,9 @@ class CropBank:
             except LicLabError as error:
                 self.skipped.append(str(error))
                 continue
-            self.pictures += self._rescaled(picture, smallest, rng.uniform(0.6, 1.0, scales))
+            copies = self._rescaled(picture, smallest, rng.uniform(0.6, 1.0, scales))
+            self.pictures += copies
+            self.used += bool(copies)
         if len(self.skipped) > max(1, _BAD_LIMIT * len(files)):
             raise LicLabError(
                 f"{len(self.skipped)} of {len(files)} pictures cannot be read, the first: {self.skipped[0]}"
@@ -54,7 +58,12 @@ class CropBank:
         return [np.asarray(whole.resize((w, h), Picture.Resampling.LANCZOS)) for h, w in sorted(sizes)]
 
     def sample(self, batch: int, size: int, generator: torch.Generator) -> Tensor:
-        """Cut `batch` crops, flipped and transposed at random: (batch, 3, size, size), float in [0, 1]."""
+        """Cut `batch` crops, flipped and transposed at random: (batch, 3, size, size), float in [0, 1].
+
+        Raises LicLabError where no picture is as large as that.
+        """
+        if all(min(picture.shape[:2]) < size for picture in self.pictures):
+            raise LicLabError(f"no picture has both sides of {size} pixels: use smaller crops")
         crops = []
         while len(crops) < batch:
             which, top, left, flips = torch.randint(2**31, (4,), generator=generator).tolist()
@@ -74,16 +83,27 @@ def split(folders: Iterable[str | Path], *, every: int = 25) -> tuple[list[Path]
 
     Raises LicLabError for a folder without pictures.
     """
-    files = [file for folder in folders for file in list_images(folder)]
+    found = {folder: list_images(folder) for folder in map(Path, folders)}
+    for folder, files in found.items():
+        if not files:
+            raise LicLabError(f"there are no pictures in {folder}")
+    files = [file for files in found.values() for file in files]
     held = files[every // 2 :: every]
     return [file for file in files if file not in set(held)], held
 
 
 def center_crops(files: Iterable[Path], size: int) -> Tensor:
-    """Cut the middle of each picture, skipping smaller ones: (n, 3, size, size), float in [0, 1]."""
+    """Cut the middle of each picture: (n, 3, size, size), float in [0, 1].
+
+    Smaller pictures are skipped, unreadable ones too, with a warning. Raises LicLabError where none is left.
+    """
     crops = []
     for file in files:
-        picture = read_image(file)
+        try:
+            picture = read_image(file)
+        except LicLabError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+            continue
         top, left = ((n - size) // 2 for n in picture.shape[:2])
         if min(top, left) >= 0:
             crops.append(picture[top : top + size, left : left + size])

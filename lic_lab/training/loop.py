@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -41,7 +44,8 @@ class Recipe:
     def rate_at(self, step: int) -> float:
         """Give the learning rate at one step."""
         done = min(step / max(self.steps, 1), 1.0)
-        return self.lr * min(1.0, (step + 1) / self.warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        warm = min(1.0, (step + 1) / max(self.warmup, 1))
+        return self.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
 
     def crop_at(self, step: int) -> tuple[int, int]:
         """Give (crop side, crops per batch) at one step."""
@@ -83,20 +87,24 @@ class Trainer:
     def run(self, watch: Callable[[Progress], None] = lambda progress: None) -> Codec:
         """Train to the last step and give the averaged model; `watch` is called after every step.
 
+        Ctrl-C waits for the end of the step, saves the state and raises KeyboardInterrupt; a second one does not wait.
         Raises LicLabError where the loss stops being a number; the last saved state stays as it was.
         """
         started, before = time.monotonic(), self.progress.seconds
-        try:
+        with _patient() as interrupted:
             while self.progress.step < self.recipe.steps:
                 self._step()
                 self.progress.seconds = before + time.monotonic() - started
                 if self.progress.step % self.recipe.every == 0 or self.progress.step == self.recipe.steps:
                     self._validate()
                     self.save()
-                watch(self.progress)
-        except KeyboardInterrupt:
-            self.save()
-            raise
+                try:
+                    watch(self.progress)
+                    if interrupted():
+                        raise KeyboardInterrupt
+                except KeyboardInterrupt:  # between steps, so that what is saved is whole
+                    self.save()
+                    raise
         return self.average.module.eval()
 
     def _step(self) -> None:
@@ -112,17 +120,22 @@ class Trainer:
             output = self.model(x, rate)
         terms = rate_distortion(x, output, lmbda)
         loss = balanced(terms, lmbda)
-        if not torch.isfinite(loss):
-            raise LicLabError(
-                f"the loss is not a number at step {step}: lower lr ({recipe.lr:g}) and resume from {self.folder}"
-            )
+        self._refuse_nan("loss", loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        self._refuse_nan("gradient", torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip))
         self.optimizer.step()
         self.average.update_parameters(self.model)
         self.progress.step = step + 1
         self._smooth(loss=loss, bpp=terms.bpp.mean(), psnr=terms.psnr.mean())
+
+    def _refuse_nan(self, what: str, value: Tensor) -> None:
+        """Stop before a weight is touched, so that no state with NaN in it is ever saved."""
+        if not torch.isfinite(value):
+            raise LicLabError(
+                f"the {what} is not a number at step {self.progress.step}: lower lr ({self.recipe.lr:g}) and resume "
+                f"from {self.folder}"
+            )
 
     def _smooth(self, **values: Tensor) -> None:
         for name, value in values.items():
@@ -155,26 +168,55 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "progress": asdict(self.progress),
             "recipe": asdict(self.recipe),
+            "lambdas": self.model.lambdas,
             "random": (torch.get_rng_state(), self.generator.get_state()),
         }
         _write(self.folder / "state.pt", lambda path: torch.save(state, path))
 
     def resume(self) -> bool:
-        """Take up the state of an earlier run in this folder, if there is one; say whether there was."""
+        """Take up the state of an earlier run in this folder, if there is one; say whether there was.
+
+        Raises LicLabError for a state that cannot be read, or of another model, preset or lambda.
+        """
         file = self.folder / "state.pt"
         if not file.exists():
             return False
-        state = torch.load(file, weights_only=True)
+        try:
+            state = torch.load(file, weights_only=True)
+        except Exception as error:  # pickle, zip and torch have a type each for what is damaged
+            raise LicLabError(f"{file} cannot be read: the run cannot be resumed, choose another folder") from error
         try:
             self.model.load_state_dict(state["model"])
         except RuntimeError as error:
             raise LicLabError(f"{file} belongs to another model or preset: choose another folder") from error
+        if state.get("lambdas", self.model.lambdas) != self.model.lambdas:
+            raise LicLabError(f"{file} was trained for lambda {state['lambdas']}, not {self.model.lambdas}")
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.progress = Progress(**state["progress"])
         torch.set_rng_state(state["random"][0])
         self.generator.set_state(state["random"][1])
         return True
+
+
+@contextmanager
+def _patient() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C wait to be asked for; a second one interrupts at once, as does any where signals cannot be caught."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    asked = False
+
+    def note(*_) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note) or signal.default_int_handler
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:

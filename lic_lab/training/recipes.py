@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,11 +37,14 @@ def train(
     Every 25th picture is held out for validation.   lmbda: one fixed trade-off instead of the model's whole ladder.
     steps, batch_size, crop, lr: instead of the preset's recipe.   resume: go on from the state in `out`.
     progress(done, total, text) is called after every step. Ctrl-C saves the state and stops.
+    Pictures that cannot be read are left out, each with a warning.
     Raises LicLabError for unknown names, unusable folders, a folder that already holds a run, or a loss that diverged.
     """
     out = Path(out)
     if not resume and (out / "state.pt").exists():
         raise LicLabError(f"{out} already holds a training run: resume it, or choose another folder")
+    if resume and not (out / "state.pt").exists():
+        raise LicLabError(f"there is no training run to resume in {out}")
     if threads:
         torch.set_num_threads(threads)
     recipe = _recipe(preset, steps=steps, lr=lr, seed=seed, crop=crop, batch_size=batch_size)
@@ -51,16 +55,19 @@ def train(
         raise LicLabError(f"{len(training)} pictures are too few: give at least 13, so that one can be held out")
     side = max(c for _, c, _ in recipe.crops)
     bank = CropBank(training, smallest=side, seed=seed)
-    trainer = Trainer(model, recipe, bank, center_crops(held, min(_VALIDATION_SIDE, side)), out)
-    if resume and not trainer.resume():
-        raise LicLabError(f"there is no training run to resume in {out}")
+    for reason in bank.skipped:
+        warnings.warn(f"left out: {reason}", stacklevel=2)
+    validation = center_crops(held, min(_VALIDATION_SIDE, side))
+    trainer = Trainer(model, recipe, bank, validation, out)
+    if resume:
+        trainer.resume()
 
     def watch(now: Progress) -> None:
         progress(now.step, recipe.steps, f"loss {now.loss:.3f}  {now.bpp:.3f} bpp  {now.psnr:.2f} dB")
 
     trained = trainer.run(watch)
     path = out / f"{name}.safetensors"
-    save_model(trained, path, name=name, preset=preset, card=card(trainer, data, len(training), len(held)))
+    save_model(trained, path, name=name, preset=preset, card=card(trainer, data))
     return path
 
 
@@ -72,11 +79,11 @@ def _recipe(preset: str, *, crop: int | None, batch_size: int | None, **given) -
     return replace(recipe, crops=tuple(stages))
 
 
-def card(trainer: Trainer, data: list[str | Path], pictures: int, held: int) -> dict:
-    """Say where weights come from: recipe, data, time, machine, validation curve."""
+def card(trainer: Trainer, data: list[str | Path]) -> dict:
+    """Say where weights come from: recipe, data (the pictures that were used), time, machine, validation curve."""
     return {
         "data": [Path(folder).name for folder in data],
-        "pictures": {"training": pictures, "validation": held},
+        "pictures": {"training": trainer.bank.used, "validation": len(trainer.validation)},
         "recipe": asdict(trainer.recipe),
         "steps": trainer.progress.step,
         "hours": round(trainer.progress.seconds / 3600, 2),

@@ -1,0 +1,250 @@
+import json
+import math
+import signal
+import threading
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lic_lab.datasets.crops import CropBank, center_crops, split
+from lic_lab.errors import LicLabError
+from lic_lab.models.presets import build
+from lic_lab.training import loop
+from lic_lab.training.loop import Recipe, Trainer
+
+RECIPE = Recipe(steps=5, crops=((0.5, 32, 2), (1.0, 64, 1)), lr=1e-3, warmup=2, every=2)
+
+
+def make_trainer(pictures, folder, recipe=RECIPE, name="hyperprior", **options):
+    training, held = split([pictures])
+    torch.manual_seed(recipe.seed)
+    model = build(name, "tiny", **options)
+    return Trainer(model, recipe, CropBank(training, smallest=64, scales=1), center_crops(held, 64), folder)
+
+
+@pytest.fixture
+def trainer(pictures, tmp_path):
+    """Makes trainers of one folder and one seed, as often as one is needed."""
+    return lambda **options: make_trainer(pictures, tmp_path / "run", **options)
+
+
+def numbers(trainer):
+    """All that must not differ between two runs: weights, average, optimiser, generators and every number logged."""
+    state = torch.load(trainer.folder / "state.pt", weights_only=True)
+    del state["progress"]["seconds"]
+    for row in state["progress"]["history"]:
+        del row["seconds"]
+    return state
+
+
+def equal(a, b):
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(equal, a, b))
+    return a == b
+
+
+def interrupted(at, by):
+    """A watcher that is interrupted after step `at`."""
+
+    def watch(progress):
+        if progress.step == at:
+            by()
+
+    return watch
+
+
+def raise_interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(pictures, tmp_path_factory):
+    whole = make_trainer(pictures, tmp_path_factory.mktemp("whole"))
+    whole.run()
+    return numbers(whole)
+
+
+@pytest.mark.parametrize("at", [1, 2, 4])
+def test_a_resumed_run_ends_with_the_numbers_of_an_uninterrupted_one(trainer, uninterrupted, at):
+    first = trainer()
+    with pytest.raises(KeyboardInterrupt):
+        first.run(interrupted(at, raise_interrupt))
+    torch.rand(7)  # whatever the process did meanwhile
+    second = trainer()
+    assert second.resume() and second.progress.step == at
+    second.run()
+    assert equal(numbers(second), uninterrupted)
+
+
+def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end(trainer, uninterrupted, monkeypatch):
+    first, sample, steps = trainer(), CropBank.sample, []
+
+    def busy(self, *given):
+        steps.append(first.progress.step)
+        if len(steps) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return sample(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CropBank, "sample", busy)
+        handler = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            first.run()
+        assert signal.getsignal(signal.SIGINT) is handler
+    second = trainer()
+    assert second.resume() and second.progress.step == 2
+    second.run()
+    assert equal(numbers(second), uninterrupted)
+
+
+def test_a_second_ctrl_c_does_not_wait_and_keeps_the_last_state(trainer, monkeypatch):
+    run, sample = trainer(), CropBank.sample
+
+    def stuck(self, *given):
+        if run.progress.step == 3:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        return sample(self, *given)
+
+    monkeypatch.setattr(CropBank, "sample", stuck)
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+    assert numbers(run)["progress"]["step"] == 2
+
+
+def test_a_thread_that_cannot_catch_signals_can_train(trainer):
+    run = trainer(recipe=replace(RECIPE, steps=1))
+    thread = threading.Thread(target=run.run)
+    thread.start()
+    thread.join()
+    assert numbers(run)["progress"]["step"] == 1
+
+
+def test_a_kill_in_the_middle_of_writing_leaves_the_old_state_readable(trainer, monkeypatch):
+    run, save = trainer(), torch.save
+
+    def killed(state, path):
+        if state["progress"]["step"] == 4:
+            path.write_bytes(b"half a sta")
+            raise SystemExit
+        save(state, path)
+
+    monkeypatch.setattr(torch, "save", killed)
+    with pytest.raises(SystemExit):
+        run.run()
+    again = trainer()
+    assert again.resume() and again.progress.step == 2
+
+
+def test_a_state_that_is_damaged_is_refused_in_one_line(trainer):
+    run = trainer(recipe=replace(RECIPE, steps=2))
+    run.run()
+    data = (run.folder / "state.pt").read_bytes()
+    for damaged in (b"", data[: len(data) // 2], b"some text"):
+        (run.folder / "state.pt").write_bytes(damaged)
+        with pytest.raises(LicLabError, match=r"state\.pt cannot be read"):
+            trainer().resume()
+
+
+def test_there_is_nothing_to_resume_in_a_new_folder(trainer):
+    assert not trainer().resume()
+
+
+@pytest.mark.parametrize("other", [{"name": "charm"}, {"lambdas": (0.01,)}])
+def test_the_state_of_another_model_is_refused(trainer, other):
+    trainer().save()
+    with pytest.raises(LicLabError, match="belongs to another model or preset"):
+        trainer(**other).resume()
+
+
+def test_the_state_of_another_lambda_is_refused(trainer):
+    trainer(lambdas=(0.01,)).save()
+    with pytest.raises(LicLabError, match=r"was trained for lambda \[0\.01\], not \[0\.02\]"):
+        trainer(lambdas=(0.02,)).resume()
+    assert trainer(lambdas=(0.01,)).resume()
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_nan_is_told_in_one_line_and_the_saved_state_stays_whole(trainer, monkeypatch, what):
+    run, honest = trainer(), loop.balanced
+
+    def balanced(terms, lmbda):
+        loss = honest(terms, lmbda)
+        if run.progress.step == 3 and torch.is_grad_enabled():  # the root of zero: a number, with no gradient
+            loss = loss * math.nan if what == "loss" else loss + (loss - loss.detach()).abs().sqrt()
+        return loss
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "balanced", balanced)
+        with pytest.raises(LicLabError) as told:
+            run.run()
+    assert "\n" not in str(told.value)
+    assert f"the {what} is not a number at step 3: lower lr (0.001) and resume from {run.folder}" in str(told.value)
+    assert all(torch.isfinite(p).all() for p in run.model.parameters())
+    again = trainer(recipe=replace(RECIPE, lr=1e-4))
+    assert again.resume() and again.progress.step == 2
+    again.run()
+    assert numbers(again)["progress"]["step"] == 5
+
+
+def test_training_lowers_the_loss_and_the_average_follows(trainer):
+    run = trainer(recipe=Recipe(steps=30, crops=((1.0, 32, 2),), lr=3e-4, warmup=5, ema=0.9, every=10))
+    model = run.run()
+    objective = [row["objective"] for row in run.progress.history]
+    assert objective[0] > objective[1] > objective[2]
+    assert model is run.average.module and not model.training
+    for mean, last in zip(model.parameters(), run.model.parameters(), strict=True):
+        assert torch.allclose(mean, last, atol=0.1)
+    assert not equal(model.state_dict(), run.model.state_dict())
+
+
+def test_the_average_is_the_exponential_one_by_hand(trainer):
+    run, bias = trainer(recipe=replace(RECIPE, steps=3, ema=0.75)), []
+    run.run(lambda progress: bias.append(run.model.analysis.deep[0].bias.detach().clone()))
+    by_hand = bias[0]
+    for later in bias[1:]:
+        by_hand = 0.75 * by_hand + 0.25 * later
+    assert torch.allclose(run.average.module.analysis.deep[0].bias, by_hand)
+
+
+def test_the_history_has_a_row_per_validation_and_a_point_per_rung(trainer):
+    run, seen = trainer(), []
+    run.run(lambda progress: seen.append((progress.step, progress.loss, progress.bpp, progress.psnr)))
+    history = json.loads((run.folder / "history.json").read_text())
+    assert history == run.progress.history and [row["step"] for row in history] == [2, 4, 5]
+    assert all(len(row["bpp"]) == len(row["psnr_db"]) == run.model.rates for row in history)
+    assert history[-1]["bpp"] == sorted(history[-1]["bpp"]) and history[-1]["psnr_db"] == sorted(history[-1]["psnr_db"])
+    assert [step for step, *_ in seen] == [1, 2, 3, 4, 5] and all(map(math.isfinite, sum(seen, ())))
+    assert not list(run.folder.glob("*.part"))
+
+
+def test_the_learning_rate_warms_up_and_falls_to_a_fiftieth():
+    recipe = Recipe(steps=1000, lr=1.0, warmup=10)
+    assert [recipe.rate_at(k) for k in (0, 4)] == pytest.approx([0.1, 0.5], rel=1e-3)
+    assert recipe.rate_at(500) == pytest.approx(0.02 + 0.98 / 2)
+    assert recipe.rate_at(1000) == recipe.rate_at(2000) == pytest.approx(0.02)
+    rates = [recipe.rate_at(k) for k in range(9, 1001)]
+    assert rates == sorted(rates, reverse=True)
+    assert Recipe(steps=10, lr=1.0, warmup=0).rate_at(0) == 1.0
+
+
+def test_crops_grow_by_stages():
+    recipe = Recipe(steps=100, crops=((0.2, 64, 8), (1.0, 128, 4)))
+    assert [recipe.crop_at(k) for k in (0, 19, 20, 99, 100)] == [(64, 8), (64, 8), (128, 4), (128, 4), (128, 4)]
+
+
+def test_a_step_sees_crops_and_learning_rate_of_its_stage(trainer, monkeypatch):
+    run, sample, seen = trainer(), CropBank.sample, []
+
+    def noted(self, batch, size, generator):
+        seen.append((batch, size, run.optimizer.param_groups[0]["lr"]))
+        return sample(self, batch, size, generator)
+
+    monkeypatch.setattr(CropBank, "sample", noted)
+    run.run()
+    assert seen == [(2 if k < 3 else 1, 32 if k < 3 else 64, RECIPE.rate_at(k)) for k in range(5)]

@@ -1,0 +1,140 @@
+import json
+import shutil
+from dataclasses import asdict
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from lic_lab.datasets.images import write_image
+from lic_lab.errors import LicLabError
+from lic_lab.models.checkpoints import load_weights
+from lic_lab.models.presets import LADDER, PRESETS
+from lic_lab.training.recipes import RECIPES, train
+
+QUICK = {"preset": "tiny", "steps": 2, "crop": 64, "batch_size": 1}
+
+
+@pytest.fixture
+def own(pictures, tmp_path):
+    """A copy of the pictures that a test may spoil."""
+    return shutil.copytree(pictures, tmp_path / "own")
+
+
+def test_a_trained_ladder_loads_and_its_files_decode(pictures, tmp_path):
+    seen = []
+    path = train("hyperprior", [pictures], out=tmp_path / "run", progress=lambda *now: seen.append(now), **QUICK)
+    assert path == tmp_path / "run" / "hyperprior.safetensors"
+    model = load_weights(path)
+    assert model.lambdas == list(LADDER[::4]) and model.preset == "tiny"
+    x = torch.rand(1, 3, 70, 50)
+    assert model.decompress(model.compress(x, 0.5)).shape == x.shape
+    assert [(done, total) for done, total, _ in seen] == [(1, 2), (2, 2)]
+    assert all(word in seen[-1][2] for word in ("loss", "bpp", "dB"))
+
+
+def test_a_model_of_one_fixed_lambda_trains_and_its_weights_load(pictures, tmp_path):
+    model = load_weights(train("charm", [pictures], out=tmp_path, lmbda=0.01, **QUICK))
+    assert model.lambdas == [0.01] and model.rates == 1 and model.gain is None
+    assert all(len(row["bpp"]) == 1 for row in model.card["validation"])
+    x = torch.rand(1, 3, 40, 40)
+    assert model.decompress(model.compress(x)).shape == x.shape
+    with pytest.raises(LicLabError, match=r"was trained for lambda \[0\.01\]"):
+        train("charm", [pictures], out=tmp_path, lmbda=0.02, resume=True, **QUICK)
+
+
+def test_the_card_says_what_was_done(pictures, tmp_path):
+    path = train("hyperprior", [pictures], out=tmp_path, lr=1e-3, seed=5, **QUICK)
+    with safe_open(path, "pt") as file:
+        card = json.loads(file.metadata()["card"])
+    assert card["data"] == [pictures.name] and card["pictures"] == {"training": 13, "validation": 1}
+    assert card["steps"] == 2 and card["hours"] >= 0 and card["lambdas"] == list(LADDER[::4])
+    expected = json.loads(json.dumps(asdict(RECIPES["tiny"]))) | {"steps": 2, "lr": 1e-3, "seed": 5}
+    assert card["recipe"] == expected | {"crops": [[1.0, 64, 1]]}
+    assert card["validation"] == json.loads((tmp_path / "history.json").read_text())
+    assert str(pictures.parent) not in json.dumps(card)  # nobody's folders travel with the weights
+    assert torch.__version__ in card["hardware"]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_does_not(pictures, tmp_path):
+    runs = [train("hyperprior", [pictures], out=tmp_path / str(k), seed=s, **QUICK) for k, s in enumerate((3, 3, 4))]
+    first, again, other = (load_weights(path).state_dict() for path in runs)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not all(torch.equal(first[key], other[key]) for key in first)
+
+
+def test_a_run_is_not_overwritten_but_resumed_and_lengthened(pictures, tmp_path):
+    path = train("hyperprior", [pictures], out=tmp_path, **QUICK)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(LicLabError, match="already holds a training run: resume it"):
+        train("hyperprior", [pictures], out=tmp_path, **QUICK)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    longer = train("hyperprior", [pictures], out=tmp_path, resume=True, **(QUICK | {"steps": 3}))
+    assert longer == path and load_weights(path).card["steps"] == 3
+
+
+def test_a_run_of_another_model_or_preset_is_not_resumed(pictures, tmp_path):
+    train("hyperprior", [pictures], out=tmp_path, **QUICK)
+    state = (tmp_path / "state.pt").read_bytes()
+    for name, preset in (("charm", "tiny"), ("hyperprior", "lab")):
+        with pytest.raises(LicLabError, match="belongs to another model or preset: choose another folder"):
+            train(name, [pictures], out=tmp_path, resume=True, **(QUICK | {"preset": preset}))
+    assert (tmp_path / "state.pt").read_bytes() == state
+
+
+def test_there_must_be_a_run_to_resume_and_asking_leaves_nothing_behind(pictures, tmp_path):
+    with pytest.raises(LicLabError, match="no training run to resume"):
+        train("hyperprior", [pictures], out=tmp_path / "new", resume=True, **QUICK)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("broken", ["03.png", "12.png"])  # the 13th is for validation
+def test_an_unreadable_picture_is_named_and_left_out(own, tmp_path, broken):
+    (own / broken).write_bytes(b"\x89PNG but no more")
+    write_image(own / "14.png", torch.rand(3, 80, 80))
+    for number in range(15, 38):  # so that a second picture is held out
+        shutil.copy(own / "14.png", own / f"{number}.png")
+    with pytest.warns(UserWarning, match=f"left out: .*{broken}"):
+        path = train("hyperprior", [own], out=tmp_path / "run", **QUICK)
+    held = {"03.png": {"training": 35, "validation": 2}, "12.png": {"training": 36, "validation": 1}}
+    assert load_weights(path).card["pictures"] == held[broken]
+
+
+def test_a_picture_smaller_than_a_crop_is_not_counted(own, tmp_path):
+    write_image(own / "05.png", torch.rand(3, 63, 200))
+    path = train("hyperprior", [own], out=tmp_path / "run", **QUICK)
+    assert load_weights(path).card["pictures"] == {"training": 12, "validation": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"name": "hyperpriot"}, "did you mean 'hyperprior'"),
+        ({"preset": "tin"}, "no recipe for preset 'tin'"),
+        ({"data": ["no_such_folder"]}, "no_such_folder"),
+        ({"crop": 256}, "256 pixels"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(pictures, tmp_path, given, complaint):
+    given = {"name": "hyperprior", "data": [pictures]} | QUICK | given
+    with pytest.raises(LicLabError, match=complaint):
+        train(**given, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_folder_and_too_few_pictures_are_refused(pictures, tmp_path):
+    (tmp_path / "few").mkdir()
+    with pytest.raises(LicLabError, match=r"there are no pictures in .*few"):
+        train("hyperprior", [tmp_path / "few"], out=tmp_path / "run", **QUICK)
+    for number in range(12):
+        shutil.copy(pictures / "00.png", tmp_path / "few" / f"{number}.png")
+    with pytest.raises(LicLabError, match="12 pictures are too few: give at least 13"):
+        train("hyperprior", [tmp_path / "few"], out=tmp_path / "run", **QUICK)
+
+
+def test_every_preset_has_a_recipe_with_whole_stages():
+    assert all(preset in RECIPES for sizes in PRESETS.values() for preset in sizes)
+    for recipe in RECIPES.values():
+        ends = [end for end, _, _ in recipe.crops]
+        assert ends == sorted(ends) and ends[-1] == 1.0
+        assert all(side % 64 == 0 for _, side, _ in recipe.crops) and recipe.steps % recipe.every == 0

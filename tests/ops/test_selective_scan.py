@@ -160,7 +160,8 @@ def test_plain_torch_backends_keep_float64(backend):
 )  # fmt: skip
 def test_the_compiled_kernel_agrees_at_any_size(b, d, l, n, options, seed):
     given = make(b, d, l, n, options=options, seed=seed)
-    assert_close(everything(as_type(given, torch.float32), backend="numba"), everything(given, backend="reference"))
+    got, wanted = everything(as_type(given, torch.float32), backend="numba"), everything(given, backend="reference")
+    assert_close(got, wanted, tolerance=3e-4)  # the gradient of a lone channel is one number: its terms may cancel
 
 
 @pytest.mark.parametrize("layout", ["channels last", "a slice of a wider tensor", "every second step", "batch last"])

@@ -60,6 +60,6 @@ $(READY): pyproject.toml
 	  exit 1; \
 	fi
 	@echo "Installing into $(VENV): about three minutes and, with CUDA on Linux, 6 GB. Only now and after pyproject.toml changes."
-	$(PIP) --only-binary compressai -e ".[dev,peers]" || \
+	@$(PIP) --only-binary compressai -e ".[dev,peers]" || \
 	  { echo "Again without CompressAI, which has no wheel for this machine; only comparisons with it are lost."; $(PIP) -e ".[dev]"; }
 	@touch $@

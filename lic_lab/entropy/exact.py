@@ -15,8 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lic_lab.ops.geometry import by_strips
+
 GRID = 2.0**12  # activations are multiples of 1/4096 ...
 LIMIT = 2.0**10  # ... between -1024 and 1024: 23 bits with sign
+PATCHES = 2**24  # numbers that a convolution lays out as patches at once: 128 MiB
 WEIGHT_BITS = 15  # weights keep 15 bits and a sign, scaled by a power of two per layer
 
 
@@ -35,8 +38,13 @@ class _Exact:
         if x.dtype != torch.float64 or self.weight.dtype == torch.float64:
             return super().forward(x)
         weight, bias = self._on_grid()
+        up = self.stride[0] if self.transposed else 1
+        row = x.shape[-1] * weight[0, 0].numel() * (self.out_channels if self.transposed else self.in_channels)
         with torch.no_grad(), torch.backends.cudnn.flags(enabled=False):  # no FFT, no Winograd: sums of products only
-            return self._convolve(snap(x), weight, bias)
+            return by_strips(
+                lambda strip: self._convolve(snap(strip), weight, bias),
+                x, rows=max(8, PATCHES // row), halo=self.kernel_size[0] // 2, scale=up,
+            )  # fmt: skip
 
     def _on_grid(self) -> tuple[Tensor, Tensor]:
         """Give weight and bias as float64 multiples of their grid, remembered until the parameters change."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from fractions import Fraction
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +16,10 @@ from lic_lab.coding.fast import Decoder, Encoder
 from lic_lab.entropy import gaussian
 from lic_lab.entropy.wires import Decode, Encode, Estimate
 from lic_lab.errors import CorruptStreamError, LicLabError
-from lic_lab.ops.geometry import crop_to, pad_to_multiple
+from lic_lab.ops.geometry import by_strips, crop_to, pad_to_multiple
 from lic_lab.types import Image, Map, Output
 
+STRIP_PIXELS = 2**21  # larger pictures go through the transforms in strips, so that memory does not grow with them
 RATE_STEPS = 4096  # rate points are stored as multiples of 1/4096 of a rung
 DETERMINISM = 2  # level of `coding.container`: same weights decode on any instruction set or device
 
@@ -31,6 +33,7 @@ class Codec(nn.Module):
 
     code: int  # 1 ... 255, written into every file
     stride = 16  # x (b, 3, h, w) -> y (b, latent, h/16, w/16)
+    halo: int | None = None  # rows (a multiple of 64) that a transform looks beyond a strip; None: it needs the whole
     multiple = 64  # pictures are padded to this, so that z has whole rows and columns
 
     def __init__(self, latent: int, lambdas: list[float]):
@@ -119,7 +122,8 @@ class Codec(nn.Module):
 
     def analyse(self, x: Image) -> Map:
         """Give the latent before gain and rounding: (b, 3, h, w) -> (b, latent, H/16, W/16), H W padded to 64."""
-        return self.analysis(pad_to_multiple(x, self.multiple))
+        x = pad_to_multiple(x, self.multiple)
+        return self._in_strips(self.analysis, x, 1, Fraction(1, self.stride))
 
     def _code_latent(self, y: Map | None, rate: Tensor, wire, size: tuple[int, int]) -> Map:
         """Walk the entropy model between gain and inverse gain, with autocast off: bits are counted in float32."""
@@ -129,8 +133,15 @@ class Codec(nn.Module):
             return self.latent(None if y is None else y.float() * gain, wire, size) * inverse
 
     def _reconstruct(self, y_hat: Map, rate: Tensor, size: tuple[int, int]) -> Image:
-        weight = next(self.parameters())
-        return crop_to(self.synthesis(y_hat.to(weight.dtype)), *size).float()
+        y_hat = y_hat.to(next(self.parameters()).dtype)
+        return crop_to(self._in_strips(self.synthesis, y_hat, self.stride, self.stride), *size).float()
+
+    def _in_strips(self, transform: nn.Module, x: Map, pixels: int, scale: Fraction | int) -> Map:
+        """Run a transform on strips of about `STRIP_PIXELS`, where it may and must; elements of x are `pixels` wide."""
+        rows = max(self.multiple, STRIP_PIXELS // (x.shape[-1] * pixels) // self.multiple * self.multiple) // pixels
+        if self.halo is None or self.training or rows >= x.shape[-2]:
+            return transform(x)
+        return by_strips(transform, x, rows=rows, halo=self.halo // pixels, scale=scale)
 
     def _latent_size(self, height: int, width: int) -> tuple[int, int]:
         return tuple(math.ceil(n / self.multiple) * self.multiple // self.stride for n in (height, width))

@@ -17,6 +17,7 @@ class Charm(Codec):
     """
 
     code = 2
+    halo = 64  # four 5x5 convolutions with stride 2 see 30 pixels to each side
 
     def __init__(
         self, widths=(192, 192, 192), latent=320, hyper=192, features=(320, 480, 640),

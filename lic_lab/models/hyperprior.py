@@ -17,10 +17,13 @@ class Hyperprior(Codec):
     """
 
     code = 1
+    halo = 64  # four 5x5 convolutions with stride 2 see 30 pixels to each side
 
-    def __init__(self, widths=(192, 192, 192), latent=320, hyper=192, *, lambdas=(0.0130,), shortcut=None):
+    def __init__(
+        self, widths=(192, 192, 192), latent=320, hyper=192, features=(320, 480), *, lambdas=(0.0130,), shortcut=None
+    ):
         super().__init__(latent, lambdas)
         self.analysis = conv_analysis(widths, latent, shortcut=shortcut)
-        self.latent = HyperLatent(latent, hyper, (latent, 3 * latent // 2, 2 * latent), MeanScale())
+        self.latent = HyperLatent(latent, hyper, (*features, 2 * latent), MeanScale())
         nn.init.constant_(self.latent.synthesis[-1].bias[latent:], 1.0)  # scales start at one: healthy gradients
         self.synthesis = conv_synthesis(widths, latent, shortcut=shortcut)

@@ -16,8 +16,8 @@ LADDER = tuple(round(0.0003 * (0.05 / 0.0003) ** (k / 8), 6) for k in range(9))
 
 PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
     "hyperprior": {
-        "tiny": partial(Hyperprior, (8, 12, 16), 24, 8, lambdas=LADDER[::4], shortcut="dct"),
-        "lab": partial(Hyperprior, (48, 96, 128), 256, 64, lambdas=LADDER, shortcut="dct"),
+        "tiny": partial(Hyperprior, (8, 12, 16), 24, 8, (24, 36), lambdas=LADDER[::4], shortcut="dct"),
+        "lab": partial(Hyperprior, (48, 96, 128), 256, 64, (128, 192), lambdas=LADDER, shortcut="dct"),
         "paper": partial(Hyperprior),
     },
     "charm": {

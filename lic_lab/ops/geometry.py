@@ -1,5 +1,9 @@
 """Make a picture's sides fit the stride of a network, and undo it."""
 
+from collections.abc import Callable
+from fractions import Fraction
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,3 +28,18 @@ def crop_to(x: Tensor, height: int, width: int) -> Tensor:
     if not (0 < height <= x.shape[-2] and 0 < width <= x.shape[-1]):
         raise LicLabError(f"cannot crop {x.shape[-2]} x {x.shape[-1]} to {height} x {width}")
     return x[..., :height, :width]
+
+
+def by_strips(f: Callable[[Tensor], Tensor], x: Tensor, *, rows: int, halo: int, scale: Fraction | int = 1) -> Tensor:
+    """Apply f to strips of rows instead of the whole map, and give the same map with a fraction of the memory.
+
+    f: a map (b, c, h, w) -> (b, c', scale h, w') in which no output row looks further than `halo` input rows.
+    rows, halo: input rows of a strip and of its overlap on each side; `scale` times either must be whole.
+    Floats may differ in their last bits from f(x), since the sums are ordered otherwise; exact layers do not.
+    """
+    height, parts = x.shape[-2], []
+    for top in range(0, height, rows):
+        first, last = max(0, top - halo), min(height, top + rows + halo)
+        begin, end = int((top - first) * scale), int((min(height, top + rows) - first) * scale)
+        parts.append(f(x[..., first:last, :])[..., begin:end, :])
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2)

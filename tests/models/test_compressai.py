@@ -10,7 +10,7 @@ zoo = pytest.importorskip("compressai.models", reason="compressai does not insta
 
 def copied(theirs) -> Hyperprior:
     """Our model with the weights of a CompressAI MeanScaleHyperprior(24, 32)."""
-    ours = Hyperprior((24, 24, 24), 32, 24).eval()
+    ours = Hyperprior((24, 24, 24), 32, 24, (32, 48)).eval()
     names = {"g_a": ours.analysis, "g_s": ours.synthesis, "h_a": ours.latent.analysis, "h_s": ours.latent.synthesis}
     for name, module in names.items():
         module.load_state_dict({k: v for k, v in getattr(theirs, name).state_dict().items() if "reparam" not in k})

@@ -134,6 +134,17 @@ def test_no_parameter_depends_on_what_is_coded_at_or_after_it(model):
         assert not any(same[step + 1 :])  # and everything after it has noticed
 
 
+def test_a_large_picture_goes_through_in_strips_and_nobody_can_tell(model, monkeypatch):
+    x = photo(330, 90)
+    whole = model.compress(x)
+    picture, latent = model.decompress(whole), model.decode_latent(whole)[1]
+    monkeypatch.setattr("lic_lab.models.base.STRIP_PIXELS", 2**13)
+    monkeypatch.setattr("lic_lab.entropy.exact.PATCHES", 2**12)
+    assert torch.equal(model.decode_latent(whole)[1], latent)
+    assert torch.allclose(model.decompress(whole), picture, atol=1e-5)
+    assert torch.allclose(model.decompress(model.compress(x)), picture, atol=1e-5)
+
+
 def test_every_parameter_gets_a_gradient(model):
     x = torch.cat([photo(128, 128, seed) for seed in range(4)])
     torch.manual_seed(0)

@@ -1,7 +1,7 @@
 """Files written long ago, or on another machine, still decode to the very same latent.
 
-`golden/` holds random weights of the size tiny (no training is needed to freeze a format), a file each model wrote, and
-the SHA-256 of the latent. `python tests/models/test_golden.py` writes them anew: only when the format changes on purpose.
+`golden/` holds random weights of the size tiny (a format can be frozen without training), a file each model wrote, and
+the SHA-256 of the latent. `python tests/models/test_golden.py` writes them anew, when the format changes on purpose.
 """
 
 import hashlib

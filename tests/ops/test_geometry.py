@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lic_lab.errors import LicLabError
-from lic_lab.ops.geometry import crop_to, pad_to_multiple
+from lic_lab.ops.geometry import by_strips, crop_to, pad_to_multiple
 
 SIDES = st.integers(1, 300)
 
@@ -50,3 +52,15 @@ def test_the_gradient_of_padding_counts_the_copies():
     x = torch.zeros(1, 1, 1, 2, requires_grad=True)
     pad_to_multiple(x, 4).sum().backward()
     assert x.grad.flatten().tolist() == [4, 12]
+
+
+@pytest.mark.parametrize("height", [1, 7, 16, 33])
+def test_strips_give_what_the_whole_map_gives(height):
+    torch.manual_seed(0)
+    x, down, up = (
+        torch.randn(1, 2, 2 * height, 6),
+        torch.nn.Conv2d(2, 3, 5, 2, 2),
+        torch.nn.ConvTranspose2d(2, 3, 4, 2, 1),
+    )
+    for f, scale in ((down, Fraction(1, 2)), (up, 2)):
+        assert torch.allclose(by_strips(f, x, rows=4, halo=4, scale=scale), f(x), atol=1e-6)

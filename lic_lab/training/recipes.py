@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from lic_lab.datasets.crops import CropBank, center_crops, split
 from lic_lab.errors import LicLabError
@@ -22,8 +23,6 @@ RECIPES = {
     "paper": Recipe(steps=2_000_000, crops=((1.0, 256, 8),), lr=1e-4, bf16=False, every=10_000),
 }
 """How each preset is trained unless told otherwise."""
-
-_VALIDATION_SIDE = 256
 
 
 def train(
@@ -57,8 +56,7 @@ def train(
     bank = CropBank(training, smallest=side, seed=seed)
     for reason in bank.skipped:
         warnings.warn(f"left out: {reason}", stacklevel=2)
-    validation = center_crops(held, min(_VALIDATION_SIDE, side))
-    trainer = Trainer(model, recipe, bank, validation, out)
+    trainer = Trainer(model, recipe, bank, _validation(held, side), out)
     if resume:
         trainer.resume()
 
@@ -67,8 +65,16 @@ def train(
 
     trained = trainer.run(watch)
     path = out / f"{name}.safetensors"
-    save_model(trained, path, name=name, preset=preset, card=card(trainer, data))
+    save_model(trained, path, name=name, preset=preset, card=card(trainer, name, preset, data))
     return path
+
+
+def _validation(held: list[Path], side: int) -> Tensor:
+    """Cut validation crops twice as large as training crops where pictures allow: a codec is used on large pictures."""
+    try:
+        return center_crops(held, 2 * side)
+    except LicLabError:
+        return center_crops(held, side)
 
 
 def _recipe(preset: str, *, crop: int | None, batch_size: int | None, **given) -> Recipe:
@@ -79,9 +85,12 @@ def _recipe(preset: str, *, crop: int | None, batch_size: int | None, **given) -
     return replace(recipe, crops=tuple(stages))
 
 
-def card(trainer: Trainer, data: list[str | Path]) -> dict:
+def card(trainer: Trainer, name: str, preset: str, data: list[str | Path]) -> dict:
     """Say where weights come from: recipe, data (the pictures that were used), time, machine, validation curve."""
+    names = " ".join(Path(folder).name for folder in data)
+    steps, seed = trainer.recipe.steps, trainer.recipe.seed
     return {
+        "command": f"lic-lab train {name} {names} --preset {preset} --steps {steps} --seed {seed} --out DIR",
         "data": [Path(folder).name for folder in data],
         "pictures": {"training": trainer.bank.used, "validation": len(trainer.validation)},
         "recipe": asdict(trainer.recipe),

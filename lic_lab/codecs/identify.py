@@ -16,7 +16,7 @@ SIGNATURES = [
     (4, b"jP  ", "jpeg2000"),
     (8, b"WEBP", "webp"),
     (4, b"ftypavif", "avif"),
-    (4, b"ftypheic", "heif"),
+    (4, b"ftyphei", "heif"),  # heic, or heix for 4:4:4
     (4, b"ftypmif1", "heif"),
     (4, b"JXL ", "jxl"),
     (0, b"\xff\x0a", "jxl"),

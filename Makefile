@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab demo test test-slow readme lint clean
+.PHONY: help install lab demo test test-slow readme results lint clean
 
 help:  ## Say what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,6 +36,13 @@ test-slow: $(READY)  ## Run the slow tests too (wheel build, notebooks, training
 
 readme: $(READY)  ## Run the demo and put its table and picture into README.md (after new weights)
 	$(BIN)/python .ci/refresh_readme.py
+
+KODAK ?= data/kodak
+results: $(READY)  ## Measure the shipped weights and the classical codecs on Kodak (KODAK=folder) and write the cards
+	$(BIN)/lic-lab compare $(KODAK) --curves --out out/kodak \
+	  --codecs charm,jpeg,jpeg-444,webp,jpeg2000,heif,avif,avif-default,jxl
+	cp out/kodak/rd.csv data/results/kodak.csv && cp out/kodak/rd.png data/results/kodak.png
+	for file in data/weights/*.safetensors; do $(BIN)/lic-lab info $$file > $${file%.safetensors}.md; done
 
 lint: $(READY)  ## Check style and formatting
 	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .

@@ -192,10 +192,15 @@ def info(thing, preset):
     \b
     lic-lab info photo.lic
     lic-lab info charm --preset lab
+    lic-lab info data/weights/charm.safetensors     the card: training, data, Kodak
     """
     from lic_lab import build, list_presets
 
-    if Path(thing).is_file():
+    if Path(thing).suffix == ".safetensors":
+        from lic_lab.evaluation.cards import card_markdown
+
+        click.echo(card_markdown(thing), nl=False)
+    elif Path(thing).is_file():
         from lic_lab.codecs.identify import describe
 
         for name, value in describe(Path(thing).read_bytes()).items():

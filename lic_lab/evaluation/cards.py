@@ -1,0 +1,87 @@
+"""The card of a weight file: where the weights come from, and what they reach on pictures they have never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from lic_lab.datasets.bundled import data_path
+from lic_lab.evaluation.curves import bd_table, read_rows
+from lic_lab.models.checkpoints import load_weights
+
+RESULTS = "kodak.csv"
+ANCHORS = ("jpeg", "webp", "jpeg2000", "heif", "avif")
+
+
+def card_markdown(path: str | Path) -> str:
+    """Write the card of a weight file as Markdown, its Kodak table from the rows stored in data/results.
+
+    Raises LicLabError for a file that holds no weights of this package.
+    """
+    model, name = load_weights(path), Path(path).stem
+    card, parameters = model.card, sum(p.numel() for p in model.parameters())
+    lines = [
+        f"# {name}",
+        "",
+        f"{parameters / 1e6:.2f} M parameters, preset {model.preset}, weights {model.fingerprint().hex()}, lambda "
+        f"{model.lambdas[0]:g} to {model.lambdas[-1]:g} on {model.rates} rungs, one set of weights for all rates.",
+        "",
+    ]
+    lines += [f"- {key}: {card[key]}" for key in ("command", "note", "steps", "hours", "hardware") if key in card]
+    lines += _data(card) + _validation(card.get("validation", []))
+    stored = data_path("results", RESULTS)
+    rows = read_rows(stored) if stored.is_file() else []
+    if any(row["codec"] == name for row in rows):
+        lines += _kodak(rows, name)
+    return "\n".join(lines) + "\n"
+
+
+def _data(card: Mapping) -> list[str]:
+    if "data" not in card:
+        return []
+    counts = card.get("pictures", {})
+    folders = ", ".join(card["data"])
+    return [
+        f"- data: {counts.get('training', '?')} pictures of {folders}; {counts.get('validation', '?')} held out",
+        f"- recipe: {card['recipe']}",
+    ]
+
+
+def _validation(history: Sequence[Mapping]) -> list[str]:
+    if not history:
+        return []
+    lines = [
+        "",
+        "## Validation",
+        "",
+        "Estimated rates on held-out crops; the objective is R + lambda D, weighed over",
+        "all rungs.",
+        "",
+    ]
+    lines += ["| step | objective | bpp, lowest to highest rung | PSNR dB |", "|---|---|---|---|"]
+    every = max(1, len(history) // 8)
+    for row in [*history[:-1][::every], history[-1]]:
+        rates, psnrs = (f"{row[key][0]:g} to {row[key][-1]:g}" for key in ("bpp", "psnr_db"))
+        lines.append(f"| {row['step']} | {row['objective']:.4f} | {rates} | {psnrs} |")
+    return lines
+
+
+def _kodak(rows: Sequence[Mapping], name: str) -> list[str]:
+    mine = [row for row in rows if row["codec"] == name]
+    pictures = len({row["image"] for row in mine})
+    lines = [
+        "",
+        f"## Kodak, {pictures} pictures, whole files",
+        "",
+        "| quality | bpp | PSNR dB | MS-SSIM |",
+        "|---|---|---|---|",
+    ]
+    for quality in dict.fromkeys(row["quality"] for row in mine):
+        point = [row for row in mine if row["quality"] == quality]
+        bpp, psnr, similarity = (fmean(row[key] for row in point) for key in ("bpp", "psnr_db", "ms_ssim"))
+        lines.append(f"| {quality:.3f} | {bpp:.4f} | {psnr:.2f} | {similarity:.4f} |")
+    against = bd_table(rows)[name]
+    lines += ["", "| BD-rate (PSNR) against | % |", "|---|---|"]
+    lines += [f"| {anchor} | {against[anchor]:+.1f} |" for anchor in ANCHORS if anchor in against]
+    return lines

@@ -1,0 +1,39 @@
+"""Cards say what the weight file and the stored results say, and nothing else."""
+
+import pytest
+import torch
+
+from lic_lab.errors import LicLabError
+from lic_lab.evaluation.cards import card_markdown
+from lic_lab.models.checkpoints import load_weights, save_model
+from lic_lab.models.presets import build
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "mine.safetensors"
+    history = [{"step": s, "objective": 1 / s, "bpp": [0.1, 0.2, 0.9], "psnr_db": [24.0, 28.0, 33.0]} for s in (10, 20)]
+    card = {
+        "command": "lic-lab train charm pictures",
+        "data": ["pictures"],
+        "recipe": {"steps": 20},
+        "validation": history,
+    }
+    save_model(build("charm", "tiny"), path, name="charm", preset="tiny", card=card)
+    return path
+
+
+def test_the_card_names_the_weights_the_command_and_the_last_validation(weights):
+    text = card_markdown(weights)
+    assert text.startswith("# mine\n") and load_weights(weights).fingerprint().hex() in text
+    assert "lic-lab train charm pictures" in text and "| 20 | 0.0500 | 0.1 to 0.9 | 24 to 33 |" in text
+
+
+def test_weights_that_were_not_measured_have_no_kodak_table(weights):
+    assert "Kodak" not in card_markdown(weights)
+
+
+def test_other_files_have_no_card(tmp_path):
+    with pytest.raises(LicLabError, match="no weights at"):
+        card_markdown(tmp_path / "absent.safetensors")

@@ -25,11 +25,11 @@ class Estimate:
     """Count bits without writing any: with uniform noise in training, on rounded values otherwise.
 
     parts: bits per picture (b,), by name.   maps: bits per latent element (b, c, h, w), one per step, in coding
-    order, where `keep_maps` asks for them.
+    order, where `keep_maps` asks for them.   error_price: see `gaussian.thrifty_round`; not used in training.
     """
 
-    def __init__(self, *, training: bool, keep_maps: bool = False):
-        self.training, self.keep_maps = training, keep_maps
+    def __init__(self, *, training: bool, keep_maps: bool = False, error_price: float | None = None):
+        self.training, self.keep_maps, self.error_price = training, keep_maps, error_price
         self.parts: dict[str, Tensor] = {}
         self.maps: dict[str, list[Map]] = {}
 
@@ -43,12 +43,12 @@ class Estimate:
     def gaussian(self, y: Map, mean: Map, scale: Map) -> Map:
         """Code round(y - mean) by N(0, scale^2), element by element; give y_hat, shaped like the mean."""
         residual = y - mean
-        rounded = round_ste(residual)
         if self.training:
             self._add("y", gaussian.likelihood(add_noise(residual), scale))
-        else:  # the tables have a price for what the Gaussian thinks impossible
-            least = gaussian.table_likelihood(rounded, scale)
-            self._add("y", torch.maximum(gaussian.likelihood(rounded, scale, floor=0.0), least))
+            return round_ste(residual) + mean
+        rounded = gaussian.thrifty_round(residual, scale, self.error_price)
+        least = gaussian.table_likelihood(rounded, scale)  # the tables price what the Gaussian thinks impossible
+        self._add("y", torch.maximum(gaussian.likelihood(rounded, scale, floor=0.0), least))
         return rounded + mean
 
     def _add(self, part: str, likelihood: Map) -> None:
@@ -61,8 +61,8 @@ class Estimate:
 class Encode:
     """Push the symbols of one picture into a coder of `lic_lab.coding` (anything with `push`)."""
 
-    def __init__(self, coder):
-        self.coder = coder
+    def __init__(self, coder, *, error_price: float | None = None):
+        self.coder, self.error_price = coder, error_price
 
     def factorized(self, z: Map, density: FactorizedDensity, shape: tuple[int, ...]) -> Map:
         median = _column(density.median)
@@ -72,7 +72,7 @@ class Encode:
 
     def gaussian(self, y: Map, mean: Map, scale: Map) -> Map:
         mean = snap(mean)
-        symbols = _integers(y.double() - mean)
+        symbols = _integers(gaussian.thrifty_round(y.double() - mean, scale, self.error_price))
         self.coder.push(_numpy(symbols), gaussian.tables(), _numpy(gaussian.table_index(scale)))
         return symbols + mean
 

@@ -20,6 +20,9 @@ from lic_lab.ops.geometry import by_strips, crop_to, pad_to_multiple
 from lic_lab.types import Image, Map, Output
 
 STRIP_PIXELS = 2**21  # larger pictures go through the transforms in strips, so that memory does not grow with them
+ERROR_PRICE = 30.0
+"""Bits that an encoder pays to avoid one squared step of error (`gaussian.thrifty_round`). Measured on the validation
+crops of `charm`, BD-rate against rounding to nearest: -1.5 % at 44, -1.6 % at 30, -1.4 % at 22, -0.9 % at 16."""
 RATE_STEPS = 4096  # rate points are stored as multiples of 1/4096 of a rung
 DETERMINISM = 2  # level of `coding.container`: same weights decode on any instruction set or device
 
@@ -40,6 +43,7 @@ class Codec(nn.Module):
         super().__init__()
         self.channels, self.lambdas = latent, list(lambdas)
         self.gain = Gain(latent, self.lambdas) if len(self.lambdas) > 1 else None
+        self.error_price = ERROR_PRICE if self.gain else None  # without gains, a step has no known worth
 
     @property
     def rates(self) -> int:
@@ -67,7 +71,7 @@ class Codec(nn.Module):
 
         x: (b, 3, h, w) in [0, 1].   rate: one rate point, or one per picture (b,); None means the middle of the ladder.
         """
-        wire = wire or Estimate(training=self.training)
+        wire = wire or Estimate(training=self.training, error_price=self.error_price)
         size, rate = x.shape[-2:], self._rate(rate, len(x))
         y_hat = self._code_latent(self.analyse(x), rate, wire, self._latent_size(*size))
         return Output(self._reconstruct(y_hat, rate, size), wire.parts)
@@ -85,7 +89,12 @@ class Codec(nn.Module):
         step = self._rate_step(rate)
         height, width = x.shape[-2:]
         coder, y = Encoder(), self.analyse(x) if y is None else y
-        self._code_latent(y, self._rate(step / RATE_STEPS, 1), Encode(coder), self._latent_size(height, width))
+        self._code_latent(
+            y,
+            self._rate(step / RATE_STEPS, 1),
+            Encode(coder, error_price=self.error_price),
+            self._latent_size(height, width),
+        )
         header = Header(self.code, self.fingerprint(), width, height, step, DETERMINISM)
         return container.pack(header, coder.finish(), coder.checksum)
 

@@ -60,3 +60,26 @@ def test_a_scale_below_the_floor_can_still_be_raised():
     scale = torch.tensor([0.01], requires_grad=True)
     (-torch.log2(gaussian.likelihood(torch.tensor([2.0]), scale))).sum().backward()
     assert scale.grad < 0 or math.isclose(scale.grad.item(), 0) is False
+
+
+@pytest.fixture
+def residuals():
+    noise = torch.Generator().manual_seed(0)
+    return 3 * torch.randn(5000, generator=noise), 0.11 + 4 * torch.rand(5000, generator=noise)
+
+
+def cost(residual, rounded, scale, price):
+    return price * (residual - rounded) ** 2 - torch.log2(gaussian.likelihood(rounded, scale))
+
+
+@pytest.mark.parametrize("price", [2.0, 9.0, 30.0])
+def test_thrifty_rounding_costs_no_more_than_rounding_to_nearest(residuals, price):
+    residual, scale = residuals
+    thrifty, nearest = (gaussian.thrifty_round(residual, scale, p) for p in (price, None))
+    assert (cost(residual, thrifty, scale, price) <= cost(residual, nearest, scale, price) + 1e-4).all()
+    assert (thrifty != nearest).any() and (thrifty.abs() <= nearest.abs()).all()
+
+
+def test_where_error_is_dear_thrift_is_rounding_to_nearest(residuals):
+    assert torch.equal(gaussian.thrifty_round(*residuals, 1e9), torch.round(residuals[0]))
+    assert torch.equal(gaussian.thrifty_round(*residuals, None), torch.round(residuals[0]))

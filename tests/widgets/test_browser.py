@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -48,6 +49,7 @@ image = bundled_images()["astronaut"][100:292, 120:312]
 explorer = BitrateExplorer(image, ["jpeg2000", "jpeg"], rates=(0.4, 0.6, 0.8, 1.0), start=0.6, name="face")
 explorer
 """
+CHAPTER = Path(__file__).parents[2] / "notebooks" / "00_start_here.ipynb"
 IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 CANVAS = ".lic-stage canvas"
 PATIENCE = 90_000  # ms, for starting a kernel on a busy machine
@@ -63,6 +65,7 @@ def lab(tmp_path_factory):
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK.strip())])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     (home / "work").mkdir()
+    shutil.copy(CHAPTER, home / "work")
     nbformat.write(book, home / "work" / "explore.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -256,3 +259,18 @@ def test_the_viewer_has_a_name_and_says_what_it_shows(page):
     name = page.locator(CANVAS).get_attribute("aria-label")
     assert name.startswith("mine.png at 0.8 bits per pixel. A: JPEG 2000 ") and " dB. B: JPEG " in name
     assert page.locator(".lic-viewer").get_attribute("role") == "group"
+
+
+@pytest.mark.slow
+def test_in_the_first_chapter_a_key_on_the_slider_changes_picture_and_numbers(lab, page):
+    base, token = lab
+    page.goto(f"{base}/lab/tree/{CHAPTER.name}?token={token}&reset")
+    page.wait_for_function(IDLE, timeout=PATIENCE)
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    page.wait_for_selector(".lic-viewer[data-drawn]", timeout=4 * PATIENCE)
+    page.locator(CANVAS).scroll_into_view_if_needed()
+    before, table = painted(page), page.locator(".lic-numbers").inner_text()
+    page.locator(".lic-explorer .noUi-handle").first.focus()
+    press(page, "ArrowRight")
+    page.wait_for_function("(old) => document.querySelector('.lic-numbers').innerText !== old", arg=table)
+    assert not np.array_equal(before, painted(page))

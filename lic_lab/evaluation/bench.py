@@ -113,7 +113,8 @@ def table(rows: Sequence[Row]):
     from rich.markup import escape
     from rich.table import Table
 
-    said = [f"{row.who}: {row.note}" for row in rows if row.note]
+    remarks = dict.fromkeys(row.note for row in rows if row.note)
+    said = [f"{', '.join(row.who for row in rows if row.note == note)}: {note}" for note in remarks]
     how = {"title_justify": "left", "caption_justify": "left", "box": HORIZONTALS, "pad_edge": False}
     shown = Table(title=f"{rows[0].section}: {rows[0].work}", caption=escape("\n".join(said)), **how)
     names = list(dict.fromkeys(name for row in rows for name in row.figures))

@@ -91,8 +91,8 @@ def run_bench(
         warnings.simplefilter("ignore", FutureWarning)  # peers that torch has overtaken
         for group in _groups(chosen, quick, about, show):
             rows += group
-    if json_file is not None:
-        _write_json(Path(json_file), {"machine": about, "rows": [row.numbers() for row in rows]})
+            if json_file is not None:  # after every group: an interrupted run keeps what it has
+                _write_json(Path(json_file), {"machine": about, "rows": [row.numbers() for row in rows]})
     return rows
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -67,6 +68,17 @@ def _strides(*tensors: Tensor | None) -> tuple[tuple[int, int, int], ...]:
     return tuple((0, 0, 0) if x is None else x.stride() for x in tensors)
 
 
+def _padded(x: Tensor, n: int, l: int) -> Tensor:
+    """B or C with zeros after its states and steps: (b, g, n', l') -> (b, g, n, l), without a copy where it fits."""
+    return x.contiguous() if x.shape[2:] == (n, l) else F.pad(x, (0, l - x.shape[3], 0, n - x.shape[2]))
+
+
+def _zeros(*shape: int) -> Tensor:
+    """Zeros by NumPy, which leaves them to the system. Torch's threads would write them, and then keep the cores busy
+    for milliseconds, waiting for more to do, while ours are to run."""
+    return torch.from_numpy(np.zeros(shape, np.float32))
+
+
 def _by_block(x: Tensor) -> Tensor:
     """Channels in blocks of sixteen, side by side: (r, c, n) -> (r, k, n, 16)."""
     x = F.pad(x, (0, 0, 0, -x.shape[1] % LANES))
@@ -109,11 +121,11 @@ class _Layout:
         self.rows, self.c, self.states = self.b * self.groups, self.d // self.groups, self.n + self.n % 2
         self.blocks, self.padded = -(-self.c // LANES), self.l + -self.l % LANES
         self.shape = (self.groups, self.c, self.l, self.states)
-        B, C = (F.pad(x.detach(), (0, self.padded - self.l, 0, self.n % 2)) for x in (B, C))
+        B, C = (_padded(x.detach(), self.states, self.padded) for x in (B, C))
         self.walked = u, delta, z = [_walkable(x) for x in (u, delta, z)]
         D, bias = (self.vector(torch.zeros(self.d) if x is None else x.detach()) for x in (D, bias))
         A = self.state(A.detach() * LOG2E, self.groups)
-        self.arrays = [_flat(x) for x in (u, delta, A, B.contiguous(), C.contiguous(), D, z, bias)]
+        self.arrays = [_flat(x) for x in (u, delta, A, B, C, D, z, bias)]
 
     def vector(self, x: Tensor) -> Tensor:
         """(d) -> (g, k, 1, 16)."""
@@ -122,7 +134,7 @@ class _Layout:
     def state(self, x: Tensor | None, rows: int) -> Tensor:
         """(d, n) or (b, d, n) -> (rows, k, states, 16), zeros for None."""
         if x is None:
-            return torch.zeros(rows, self.blocks, self.states, LANES)
+            return _zeros(rows, self.blocks, self.states, LANES)
         return _by_block(F.pad(x.reshape(rows, self.c, self.n), (0, self.n % 2)))
 
     def unstate(self, x: Tensor) -> Tensor:
@@ -161,8 +173,8 @@ class _Scan(torch.autograd.Function):
         parts = min(at.blocks, -(-2 * torch.get_num_threads() // at.rows))
         gy, gh = _walkable(gy), at.state(glast, at.rows)
         gu, gdelta, gz = (None if x is None else torch.empty_like(x) for x in at.walked)
-        gA, gskip = torch.zeros_like(gh), torch.zeros(at.rows, at.blocks, 2, LANES)
-        gBC = torch.zeros(at.rows, parts, at.states // 2, at.padded, 2, 2)
+        gA, gskip = _zeros(*gh.shape), _zeros(at.rows, at.blocks, 2, LANES)
+        gBC = _zeros(at.rows, parts, at.states // 2, at.padded, 2, 2)
         arrays = [_flat(x) for x in (kept, gy)]
         sizes = _strides(*at.walked, gy, gu, gdelta, gz), at.shape, ctx.soft, parts
         results = [_flat(x) for x in (gh, gu, gdelta, gz, gA, gBC, gskip)]

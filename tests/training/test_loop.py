@@ -103,6 +103,15 @@ def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end(trainer, uninterrupted
     assert equal(numbers(second), uninterrupted)
 
 
+@pytest.fixture
+def keyboard():
+    """Ctrl-C means what it means to a person; a process that runs tests for another may have been told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("keyboard")
 def test_a_second_ctrl_c_does_not_wait_and_keeps_the_last_state(trainer, monkeypatch):
     run, sample = trainer(), CropBank.sample
 

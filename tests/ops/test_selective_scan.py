@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lic_lab.errors import LicLabError
-from lic_lab.ops.selective_scan import backends, cuda, fast_cpu, selective_scan
+from lic_lab.ops.selective_scan import backends, cuda, fast_cpu, selective_scan, workers
 from lic_lab.ops.selective_scan.inputs import Inputs
 
 PLAIN = ("chunked", "associative")
@@ -251,7 +251,7 @@ def test_gpu_backends_agree_with_the_loop(backend, shape):
 
 
 def test_neither_threads_nor_neighbours_change_a_bit(monkeypatch):
-    monkeypatch.setattr(fast_cpu, "SMALL", 0)
+    monkeypatch.setattr(workers, "SMALL", 0)
     given = as_type(make(5, 40, 100, 4), torch.float32)
     threads = torch.get_num_threads()
     try:
@@ -266,7 +266,7 @@ def test_neither_threads_nor_neighbours_change_a_bit(monkeypatch):
 
 
 def test_gradients_repeat_bit_for_bit(monkeypatch):
-    monkeypatch.setattr(fast_cpu, "SMALL", 0)
+    monkeypatch.setattr(workers, "SMALL", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     given = as_type(make(2, 100, 80, 4), torch.float32)
     once, again = everything(given, backend="numba"), everything(given, backend="numba")
@@ -274,7 +274,7 @@ def test_gradients_repeat_bit_for_bit(monkeypatch):
 
 
 def test_callers_on_many_threads_do_not_disturb_each_other(monkeypatch):
-    monkeypatch.setattr(fast_cpu, "SMALL", 0)
+    monkeypatch.setattr(workers, "SMALL", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     cases = [as_type(make(1, 48, 90, 4, seed=i), torch.float32) for i in range(6)]
     wanted, got = [scan(case, backend="numba") for case in cases], [None] * 6
@@ -292,7 +292,7 @@ def test_callers_on_many_threads_do_not_disturb_each_other(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_can_scan_after_its_parent_did(monkeypatch):
-    monkeypatch.setattr(fast_cpu, "SMALL", 0)
+    monkeypatch.setattr(workers, "SMALL", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     given = {name: x.detach() for name, x in as_type(make(1, 48, 90, 4), torch.float32).items()}
     wanted = scan(given, backend="numba")
@@ -358,9 +358,10 @@ def test_the_compiled_kernel_keeps_less_than_one_input_for_the_backward_pass():
 
 def test_every_backend_runs_or_says_why_not():
     reasons = backends()
-    assert list(reasons) == ["mamba_ssm", "triton", "numba", "chunked", "associative", "reference"]
+    assert list(reasons) == ["shapes", "mamba_ssm", "triton", "numba", "chunked", "associative", "reference", "exact"]
     assert not any(reasons[name] for name in ("chunked", "associative", "reference"))
     assert "GPU" in reasons["triton"] and "CUDA" in reasons["mamba_ssm"]
+    assert "meta" in reasons["shapes"] and "float64" in reasons["exact"]
     assert "float64" in backends(dtype=torch.float64)["numba"]
 
 
@@ -414,7 +415,7 @@ def replace_u(given, u):
 
 
 def test_without_numba_there_is_a_reason_and_another_way(monkeypatch):
-    monkeypatch.setattr(fast_cpu, "_imported", lambda: (None, "numba cannot be imported (ImportError: no)"))
+    monkeypatch.setattr(workers, "imported", lambda module: (None, "numba cannot be imported (ImportError: no)"))
     given = as_type(make(1, 4, 8, 2), torch.float32)
     assert backends()["numba"].startswith("numba cannot be imported")
     assert torch.equal(selective_scan(**given), selective_scan(**given, backend="chunked"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -28,12 +29,14 @@ class Backend:
 
 
 BACKENDS = {  # fastest first; nothing is imported before it is asked
+    "shapes": Backend(".shapes", refuses=_asks(".shapes")),
     "mamba_ssm": Backend(".cuda", refuses=_asks(".cuda")),
     "triton": Backend(".triton", refuses=_asks(".triton")),
     "numba": Backend(".fast_cpu", refuses=_asks(".fast_cpu")),
     "chunked": Backend(".chunked"),
     "associative": Backend(".associative"),
     "reference": Backend(".reference"),
+    "exact": Backend(".exact", refuses=_asks(".exact")),  # after one that never refuses: only by name
 }
 
 
@@ -45,10 +48,12 @@ def backends(device: str | torch.device = "cpu", dtype: torch.dtype = torch.floa
 
 
 def _chosen(name: str, inputs: Inputs) -> Backend:
+    if name not in ("auto", *BACKENDS):
+        raise LicLabError(f"no scan backend is called {name!r}; there are auto, {', '.join(BACKENDS)}")
+    if not BACKENDS["shapes"].refuses(inputs):
+        return BACKENDS["shapes"]  # whoever is named would find no numbers
     if name == "auto":
         return next(backend for backend in BACKENDS.values() if not backend.refuses(inputs))
-    if name not in BACKENDS:
-        raise LicLabError(f"no scan backend is called {name!r}; there are auto, {', '.join(BACKENDS)}")
     if reason := BACKENDS[name].refuses(inputs):
         raise LicLabError(f"scan backend {name!r} cannot run here: {reason}; leave backend='auto' to choose another")
     return BACKENDS[name]
@@ -76,7 +81,9 @@ def selective_scan(
 
     Returns y (b, d, l) in the type of u; with return_last_state also the last state (b, d, n), in float32 or float64.
     backend: "auto" takes the first of `backends()` that does not refuse. Gradients reach every tensor; second
-    derivatives only by "chunked", "associative" and "reference".
+    derivatives only by "chunked", "associative" and "reference". "exact" is for coding: float64 in, rounded to grids,
+    without gradients, the same bits on every machine; never chosen by "auto". Tensors without numbers (meta, fake) give
+    such tensors, whatever the name.
 
     Raises LicLabError where shapes, types or devices disagree, or a named backend cannot run: it says why.
     Source: Mamba, arXiv 2312.00752, Algorithm 2; arguments as mamba_ssm's selective_scan_fn.
@@ -86,7 +93,8 @@ def selective_scan(
     chosen = _chosen(backend, inputs)
     if inputs.u.numel() * inputs.A.numel() == 0:
         chosen = BACKENDS["reference"]  # nothing to compute, and shapes to be right about
-    with torch.autocast(inputs.u.device.type, enabled=False):
-        y, last = import_module(chosen.module, __package__).scan(inputs)
+    scan = import_module(chosen.module, __package__).scan
+    with nullcontext() if inputs.u.is_meta else torch.autocast(inputs.u.device.type, enabled=False):
+        y, last = scan(inputs)
     y = y.to(u.dtype)
     return (y, last) if return_last_state else y

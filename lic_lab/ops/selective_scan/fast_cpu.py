@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, lru_cache
 
 import numpy as np
 import torch
@@ -13,22 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lic_lab.ops.selective_scan import workers
 from lic_lab.ops.selective_scan.inputs import Inputs
 
 LANES = 16  # channels to a vector
 LOG2E = 1.4426950408889634
-SMALL = 1 << 19  # states to visit below which a second thread costs more than it brings
-
-
-@cache
-def _imported():
-    try:
-        from lic_lab.ops.selective_scan import fast_cpu_kernels as kernels
-    except Exception as error:  # a Numba that does not fit this NumPy raises more than ImportError
-        return None, f"numba cannot be imported ({type(error).__name__}: {error})"
-    if kernels.numba.config.DISABLE_JIT:
-        return None, "numba is told not to compile (NUMBA_DISABLE_JIT)"
-    return kernels, ""
+KERNELS = ".fast_cpu_kernels"
 
 
 def refuses(inputs: Inputs) -> str:
@@ -37,7 +24,7 @@ def refuses(inputs: Inputs) -> str:
         return f"the numba kernel runs on the CPU, got {inputs.u.device.type}"
     if inputs.u.dtype != torch.float32:
         return f"the numba kernel computes in float32, got {str(inputs.u.dtype).removeprefix('torch.')}"
-    return _imported()[1]
+    return workers.imported(KERNELS)[1]
 
 
 def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
@@ -90,21 +77,6 @@ def _by_channel(x: Tensor, channels: int) -> Tensor:
     return x.transpose(2, 3).flatten(1, 2)[:, :channels]
 
 
-@lru_cache(maxsize=1)
-def _pool(workers: int, process: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="selective-scan")  # a forked child makes its own
-
-
-def _share(work: Callable[[int, int], None], tasks: int, size: int) -> None:
-    """Run work(first, stop) over all tasks, on torch's number of threads unless the whole is small."""
-    threads = min(torch.get_num_threads(), tasks)
-    if threads == 1 or size < SMALL:
-        return work(0, tasks)
-    parts = min(tasks, 4 * threads)
-    bounds = [tasks * i // parts for i in range(parts + 1)]
-    list(_pool(threads, os.getpid()).map(work, bounds[:-1], bounds[1:]))
-
-
 def _run(kernel: Callable, *arguments) -> None:
     try:
         kernel(*arguments)
@@ -145,7 +117,7 @@ class _Layout:
 class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(ctx, u, delta, A, B, C, D, z, bias, h0, soft, keep):
-        kernels, _ = _imported()
+        kernels, _ = workers.imported(KERNELS)
         at = _Layout(u, delta, A, B, C, D, z, bias)
         h, y = at.state(h0, at.rows), torch.empty_like(at.walked[0])
         chunks = -(-at.l // kernels.STEPS)
@@ -156,7 +128,7 @@ class _Scan(torch.autograd.Function):
             scratch = _flat(torch.empty(kernels.scratch_size(at.states)))
             _run(kernels.forward, *at.arrays, *results, scratch, strides, at.shape, soft, first, stop)
 
-        _share(work, at.rows * at.blocks, at.states * u.numel())
+        workers.share(work, at.rows * at.blocks, at.states * u.numel())
         if keep:
             ctx.save_for_backward(u, delta, A, B, C, D, z, bias, kept)
         ctx.soft, ctx.given = soft, h0 is not None
@@ -165,7 +137,7 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gy, glast):
-        kernels, _ = _imported()
+        kernels, _ = workers.imported(KERNELS)
         *tensors, kept = ctx.saved_tensors
         u, D, bias = tensors[0], tensors[5], tensors[7]
         at = _Layout(*tensors)
@@ -183,7 +155,7 @@ class _Scan(torch.autograd.Function):
             scratch = _flat(torch.empty(kernels.scratch_size(at.states)))
             _run(kernels.backward, *at.arrays, *arrays, *results, scratch, *sizes, first, stop)
 
-        _share(work, at.rows * parts, at.states * u.numel())
+        workers.share(work, at.rows * parts, at.states * u.numel())
         gBC = gBC.sum(1).movedim(3, 0).movedim(-1, 3).flatten(2, 3)  # (2, r, n, p)
         gB, gC = gBC[..., : at.n, : at.l].unflatten(1, (at.b, at.groups))
         gD, gbias = _by_channel(gskip, at.c).reshape(at.b, at.d, 2).sum(0).unbind(-1)

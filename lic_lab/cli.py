@@ -3,36 +3,16 @@
 Heavy rooms are imported inside the commands, so that `lic-lab --help` answers at once.
 """
 
-import errno
 import json
-import os
-import time
 import warnings
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from lic_lab.errors import LicLabError
+from lic_lab.terminal import OneLineGroup, bar, console, say, spinner
 
 PATH = click.Path(path_type=Path)
-
-
-class OneLineGroup(click.Group):
-    """Tells what a person can mend in one line on stderr, with exit code 2 and no traceback; Ctrl-C exits with 130."""
-
-    def invoke(self, ctx):
-        """Run the command and translate what it raises."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            _say("interrupted; finished files are whole, nothing else was left behind")
-            ctx.exit(130)
-        except BrokenPipeError:  # `lic-lab list | head`: click ends quietly
-            raise
-        except (LicLabError, OSError, MemoryError) as error:
-            _say(_reason(error))
-            ctx.exit(2)
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -52,7 +32,7 @@ def main(ctx):
     ctx.with_resource(warnings.catch_warnings())
     warnings.simplefilter("ignore")
     warnings.filterwarnings("always", category=UserWarning, module=r"lic_lab|__main__")
-    warnings.showwarning = lambda message, *_, **__: _say(f"note: {message}")
+    warnings.showwarning = lambda message, *_, **__: say(f"note: {message}")
 
 
 @main.command(short_help="Encode a picture as a file of a given size or quality.")
@@ -84,7 +64,7 @@ def encode(source, target, codec, **targets):
         )
     image = read_image(source)
     given = {name: value for name, value in targets.items() if value is not None}
-    with _spinner(f"encoding {source.name} with {codec}"):
+    with spinner(f"encoding {source.name} with {codec}"):
         data = coder.compress(image, **given)
     write_bytes(target, data)
     click.echo(f"{target}: {len(data):,} bytes, {bpp(data, *image.shape[:2]):.4f} bpp")
@@ -108,7 +88,7 @@ def decode(source, target, codec):
 
     _check_target(source, target)
     data = source.read_bytes()
-    with _spinner(f"decoding {source.name}"):
+    with spinner(f"decoding {source.name}"):
         coder = load(codec) if codec else identify(data)
         image = coder.decompress(data)
     write_image(target, image)
@@ -141,12 +121,12 @@ def compare(pictures, codecs, bpp, out, as_json, curves):
     chosen = sweep.gather_codecs(_names(codecs))
     if curves:
         return _curves(images, chosen, out, as_json)
-    with _bar("comparing") as progress:
+    with bar("comparing") as progress:
         rows = sweep.compare(images, chosen, bpp=bpp, progress=progress)
     if as_json:
         click.echo(json.dumps([row.numbers() for row in rows], indent=1))
     else:
-        _console().print(comparison_table(rows, f"At most {bpp:g} bits per pixel, whole files"))
+        console().print(comparison_table(rows, f"At most {bpp:g} bits per pixel, whole files"))
     if out:
         _keep(images, rows, out)
 
@@ -157,15 +137,15 @@ def _curves(images, chosen, out: Path | None, as_json: bool) -> None:
     from lic_lab.evaluation.report import bd_rate_table
     from lic_lab.plots.rd import rd_figure
 
-    with _bar("measuring") as progress:
+    with bar("measuring") as progress:
         rows = curves.measure_curves(images, chosen, progress=progress)
-    click.echo(json.dumps(rows, indent=1)) if as_json else _console().print(bd_rate_table(rows, len(images)))
+    click.echo(json.dumps(rows, indent=1)) if as_json else console().print(bd_rate_table(rows, len(images)))
     if out:
         out.mkdir(parents=True, exist_ok=True)
         curves.write_rows(rows, out / "rd.csv")
         title = f"Mean of {len(images)} pictures, real files"
         rd_figure(curves.mean_points(rows), title=title).savefig(out / "rd.png", dpi=110)
-        _say(f"{len(rows)} files were measured: {out / 'rd.csv'}, {out / 'rd.png'}")
+        say(f"{len(rows)} files were measured: {out / 'rd.csv'}, {out / 'rd.png'}")
 
 
 def _keep(images, rows, out: Path) -> None:
@@ -178,7 +158,7 @@ def _keep(images, rows, out: Path) -> None:
     sheets = {row.image: out / f"{row.image}.sheet.png" for row in rows}
     for name, sheet in sheets.items():
         write_image(sheet, picture_grid(images[name], [row for row in rows if row.image == name]))
-    _say(
+    say(
         f"{len(rows)} coded files and numbers.json are in {out}; see {', '.join(path.name for path in sheets.values())}"
     )
 
@@ -186,29 +166,38 @@ def _keep(images, rows, out: Path) -> None:
 @main.command(short_help="Say what a coded file holds, or what a model consists of.")
 @click.argument("thing", metavar="FILE_OR_MODEL")
 @click.option("--preset", default="lab", show_default=True, help="Size of the model.")
-def info(thing, preset):
-    """Say what a coded FILE holds, or what a MODEL consists of.
+@click.option("--height", type=click.IntRange(1), default=512, show_default=True, help="Rows of the picture.")
+@click.option("--width", type=click.IntRange(1), default=768, show_default=True, help="Columns of the picture.")
+@click.option("--json", "as_json", is_flag=True, help="Print what there is to say of a model as JSON.")
+def info(thing, preset, height, width, as_json):
+    """Say what a coded FILE holds, or what a MODEL consists of, costs and sees, stage by stage.
 
     \b
     lic-lab info photo.lic
     lic-lab info charm --preset lab
+    lic-lab info charm --height 1080 --width 1920 --json
     lic-lab info data/weights/charm.safetensors     the card: training, data, Kodak
     """
-    from lic_lab import build, list_presets
+    from lic_lab import list_presets
 
-    if Path(thing).suffix == ".safetensors":
+    path = Path(thing)
+    if as_json and path.is_file():
+        raise LicLabError("--json describes models: leave it out for a file")
+    if path.suffix == ".safetensors":
         from lic_lab.evaluation.cards import card_markdown
 
         click.echo(card_markdown(thing), nl=False)
-    elif Path(thing).is_file():
+    elif path.is_file():
         from lic_lab.codecs.identify import describe
 
-        for name, value in describe(Path(thing).read_bytes()).items():
+        for name, value in describe(path.read_bytes()).items():
             click.echo(f"{name + ':':16}{value}")
     elif thing in list_presets():
-        from lic_lab.probes.complexity import complexity_table
+        from lic_lab.probes.summary import summarize
 
-        _console().print(complexity_table(build(thing, preset=preset), f"{thing}, preset {preset}"))
+        with spinner(f"looking into {thing}"):
+            found = summarize(thing, preset, height=height, width=width)
+        click.echo(json.dumps(found.record(), indent=1)) if as_json else console().print(found.printed())
     else:
         raise LicLabError(f"{thing!r} is neither a file nor a model; the models are {', '.join(list_presets())}")
 
@@ -219,7 +208,7 @@ def list_():
     from lic_lab import list_codecs, list_presets
     from lic_lab.evaluation.report import codec_table
 
-    _console().print(codec_table(list_codecs()))
+    console().print(codec_table(list_codecs()))
     for name, presets in list_presets().items():
         click.echo(f"model {name}: presets {', '.join(presets)}")
 
@@ -248,7 +237,7 @@ def train(model, data, out, **options):
     from lic_lab.training import recipes
 
     given = {name: value for name, value in options.items() if value is not None}
-    with _bar("training") as progress:
+    with bar("training") as progress:
         path = recipes.train(model, list(data), out=out, progress=progress, **given)
     click.echo(f"weights: {path}")
 
@@ -287,65 +276,6 @@ def _check_folder(target: Path) -> None:
 
 def _names(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
-
-
-def _reason(error: Exception) -> str:
-    """One line for a person: what is wrong, and with which file."""
-    if isinstance(error, MemoryError):
-        return "not enough memory: use a smaller picture"
-    if isinstance(error, OSError) and error.strerror:
-        hint = ": free some space and try again" if error.errno == errno.ENOSPC else ""
-        return f"{error.strerror}: {os.fspath(error.filename)!r}{hint}" if error.filename else f"{error.strerror}{hint}"
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _say(line: str) -> None:
-    """Anything that is not the answer itself goes to stderr."""
-    click.echo(f"lic-lab: {line}", err=True)
-
-
-def _console(**options):
-    """A rich console; 100 columns where nobody says how wide the output is."""
-    from rich.console import Console
-
-    console = Console(highlight=False, **options)
-    return console if console.is_terminal else Console(highlight=False, width=100, **options)
-
-
-def _spinner(text: str):
-    """Something that moves on stderr, on terminals only."""
-    from rich.markup import escape
-
-    return _console(stderr=True).status(escape(text))
-
-
-@contextmanager
-def _bar(title: str):
-    """A progress bar on stderr, or a line now and then where that is no terminal; gives (done, total, doing)."""
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = _console(stderr=True)
-    if not console.is_terminal:
-        yield _now_and_then(30)
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total, doing: bar.update(task, completed=done, total=total, description=escape(doing))
-
-
-def _now_and_then(seconds: float):
-    """Progress as a line every so many seconds, for logs."""
-    last = time.monotonic()
-
-    def tell(done: int, total: int, doing: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= seconds:
-            last = time.monotonic()
-            _say(f"{done} of {total}: {doing}")
-
-    return tell
 
 
 if __name__ == "__main__":

@@ -185,8 +185,9 @@ def test_info_says_what_a_file_is_and_how_large(run, picture):
 
 def test_info_says_what_a_model_consists_of_and_costs(run):
     said = run("info charm --preset tiny").stdout
-    assert "charm, preset tiny" in said and "4 coding passes" in said
+    assert "charm, preset tiny" in said and "4 to encode, 4 to decode" in said and "61 x 61 pixels" in said
     assert all(stage in said for stage in ("analysis", "hyper analysis", "hyper synthesis", "context", "synthesis"))
+    assert all(part in said for part in ("DCT shortcut", "conv 5x5 s2", "IGDN", "Claim", "Code", "Ours"))
     assert_one_line(run("info charm --preset huge"), "huge")
     assert_one_line(run("info charmm"), "charmm")
 
@@ -195,6 +196,17 @@ def test_info_counts_the_parameters_of_a_model_even_beside_a_folder_of_its_name(
     (tmp_path / "charm").mkdir()
     parameters = sum(p.numel() for p in lic_lab.build("charm", preset="tiny").parameters())
     assert f"{parameters:,}" in run("info charm --preset tiny").stdout
+
+
+def test_info_as_json_is_about_the_picture_asked_for(run):
+    record = json.loads(run("info charm --preset tiny --height 100 --width 200 --json").stdout)
+    assert (record["height"], record["width"], record["model"]) == (100, 200, "charm, preset tiny")
+    shapes = {stage["name"]: stage["shape"] for stage in record["stages"]}
+    assert shapes["analysis"] == [24, 8, 16] and shapes["synthesis"] == [3, 128, 256]  # padded to multiples of 64
+
+
+def test_info_has_no_json_of_a_file(run, picture):
+    assert_one_line(run("info photo.png --json"), "--json", "models")
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from lic_lab.models.base import Codec
 class Charm(Codec):
     """The hyperprior codec with its latent coded in channel slices, each seeing the ones before it.
 
-    Claim of the paper: slices save more bits than a serial spatial context and decode in a few passes. No code was
-    published with it. Ours: slices may grow, one network a slice gives mean and scale, equal bits on every device.
+    Claim: slices save more bits than a serial spatial context and decode in a few passes.
+    Code: ms2020.py in tensorflow/compression decodes, where floats round as they did for the encoder.
+    Ours: decodes on every device; slices may grow, and one network a slice gives mean and scale.
     Source: Minnen and Singh, "Channel-wise autoregressive entropy models for learned image compression", ICIP 2020.
     """
 

@@ -12,7 +12,9 @@ from lic_lab.models.base import Codec
 class Hyperprior(Codec):
     """Convolutions with GDN, and a side latent that gives mean and scale of every latent element.
 
-    Claim of the paper: learned side information beats BPG. Its code decodes. Ours adds: equal bits on every device.
+    Claim: learned side information beats BPG.
+    Code: tensorflow/compression decodes, where floats round as they did for the encoder.
+    Ours: decodes on every device.
     Source: Minnen, Balle, Toderici 2018, "mean & scale hyperprior, no context" of Table 2.
     """
 

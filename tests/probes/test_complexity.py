@@ -4,65 +4,10 @@ from rich.console import Console
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from lic_lab.models.base import Codec
 from lic_lab.models.checkpoints import save_model
-from lic_lab.models.presets import build
-from lic_lab.probes.complexity import complexity, complexity_table, count_macs
-
-
-def macs(module, *shape):
-    """The MACs of one module for an input of that shape."""
-    return count_macs(module, {"it": module}, lambda: module(torch.zeros(shape))).macs["it"]
-
-
-@pytest.mark.parametrize(
-    ("layer", "by_hand"),
-    [
-        (nn.Conv2d(8, 6, 5, stride=2, padding=2), (8 * 12) * 6 * 8 * 25),
-        (nn.Conv2d(8, 8, 3, padding=1, groups=8), (16 * 24) * 8 * 9),
-        (nn.Conv2d(8, 4, 3, padding=1, groups=2), (16 * 24) * 4 * 4 * 9),
-        (nn.ConvTranspose2d(8, 3, 5, stride=2, padding=2, output_padding=1), (16 * 24) * 8 * 3 * 25),
-        (nn.Linear(24, 5), (8 * 16) * 24 * 5),
-        (nn.LeakyReLU(), 0),
-    ],
-)
-def test_a_layer_costs_what_it_costs_by_hand(layer, by_hand):
-    assert macs(layer, 1, 8, 16, 24) == by_hand
-    assert macs(layer, 3, 8, 16, 24) == 3 * by_hand
-
-
-def test_the_stages_of_a_stack_and_what_is_outside_of_them_add_up():
-    stack = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1), nn.Conv2d(2, 5, 1))
-    stages = {"first": stack[0], "last": stack[3]}
-    count = count_macs(stack, stages, lambda: stack(torch.zeros(1, 3, 6, 7)))
-    assert count.macs == {"first": 42 * 4 * 3 * 9, "last": 42 * 5 * 2, "elsewhere": 42 * 2 * 4}
-    assert count.shapes == {"first": (4, 6, 7), "last": (5, 6, 7)}
-
-
-def test_a_stage_that_runs_twice_is_counted_twice():
-    conv = nn.Conv2d(2, 2, 1)
-    count = count_macs(conv, {"conv": conv}, lambda: conv(conv(torch.zeros(1, 2, 3, 3))))
-    assert count.macs == {"conv": 2 * 9 * 4, "elsewhere": 0}
-
-
-class Scan(nn.Module):
-    """A scan that says what it costs; the convolution inside is how it happens to be computed here."""
-
-    def __init__(self):
-        super().__init__()
-        self.inside = nn.Conv2d(4, 4, 3, padding=1)
-
-    def forward(self, x):
-        return self.inside(x)
-
-    def macs(self, shape):
-        return 7 * shape[0] * shape[2] * shape[3]
-
-
-def test_a_module_that_says_its_macs_is_taken_at_its_word():
-    scan = Scan()
-    assert macs(scan, 2, 4, 5, 6) == 7 * 2 * 30
-    stack = nn.Sequential(nn.Conv2d(3, 4, 1), scan, nn.Conv2d(4, 1, 1))
-    assert macs(stack, 1, 3, 5, 6) == 30 * (12 + 7 + 4)
+from lic_lab.models.presets import PRESETS, build
+from lic_lab.probes.complexity import MOST_PARTS, Pass, Stage, complexity, complexity_table, passes_text
 
 
 def test_the_analysis_of_the_hyperprior_costs_what_it_costs_by_hand():
@@ -128,8 +73,18 @@ def test_a_convolutional_model_costs_the_same_per_pixel_at_any_size_and_pays_for
 
 
 def test_the_coding_passes_are_the_steps_of_the_wire():
-    assert complexity(build("hyperprior", "tiny"), 64, 128).passes == ((8, 1, 2), (24, 4, 8))
-    assert complexity(build("charm", "tiny"), 64, 128).passes == ((8, 1, 2), (4, 4, 8), (8, 4, 8), (12, 4, 8))
+    found = complexity(build("hyperprior", "tiny"), 64, 128)
+    assert found.passes == (Pass("z", (8, 1, 2)), Pass("y", (24, 4, 8))) and found.encode_passes == 2
+    found = complexity(build("charm", "tiny"), 64, 128)
+    assert [step.shape for step in found.passes] == [(8, 1, 2), (4, 4, 8), (8, 4, 8), (12, 4, 8)]
+    assert passes_text(found.passes) == "z 8 x 1 x 2; y 4 x 4 x 8, 8 x 4 x 8, 12 x 4 x 8"
+
+
+def test_passes_of_one_shape_are_counted_and_a_long_list_loses_its_middle():
+    repeated = [Pass("z", (8, 1, 2)), *[Pass("y", (320, 1))] * 1536]
+    assert passes_text(repeated) == "z 8 x 1 x 2; y 1,536 of 320 x 1"
+    growing = passes_text([Pass("y", (size, 4)) for size in range(1, 21)])
+    assert growing == "y 1 x 4, 2 x 4, 3 x 4, 4 x 4, ..., 19 x 4, 20 x 4"
 
 
 def test_the_size_of_the_weight_file_is_that_of_the_file(model, tmp_path):
@@ -147,13 +102,97 @@ def test_looking_leaves_no_trace(model):
     assert model.compress(x) == data
 
 
-def test_the_table_shows_every_stage_and_the_totals(model):
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_parts_of_a_transform_add_up_to_it(name):
+    found = complexity(build(name, "tiny"), 64, 128)
+    opened = [stage for stage in found.stages if stage.parts]
+    assert [stage.path for stage in opened] == ["analysis", "synthesis"]
+    for stage in opened:
+        for what in ("parameters", "encode_macs", "decode_macs"):
+            assert sum(getattr(part, what) for part in stage.parts) == getattr(stage, what)
+        assert stage.parts[-1].shape == stage.shape
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_model_fits_on_a_screen(name):
+    found = complexity(build(name, "lab"), 64, 64)
     console = Console(width=80)
     with console.capture() as capture:
-        console.print(complexity_table(model, "a [title]"))
+        console.print(complexity_table(found, name))
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    assert len(lines) <= 36 and max(map(len, lines)) <= 80
+
+
+class Block(nn.Module):
+    """A block with a name of its own, as models have them."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x):
+        return x + self.conv(x)
+
+
+def parts_with(model: Codec, *steps: nn.Module) -> list[Stage]:
+    """The parts of the model's analysis after these steps were put in its place."""
+    model.analysis = nn.Sequential(*steps)
+    found = complexity(model, 64, 64)
+    assert found.parameters == sum(p.numel() for p in model.parameters())
+    return list(found.stages[0].parts)
+
+
+def test_repeated_blocks_are_one_part_and_an_activation_belongs_to_the_layer_before_it():
+    halves = [nn.Conv2d(3, 6, 5, 2, 2), nn.ReLU(), nn.Sequential(Block(6), Block(6), Block(6)), nn.Conv2d(6, 24, 8, 8)]
+    first, blocks, last = parts_with(build("hyperprior", "tiny"), *halves)
+    assert (first.name, first.shape, first.encode_macs) == ("conv 5x5 s2", (6, 32, 32), 32 * 32 * 3 * 6 * 25)
+    assert (blocks.name, blocks.shape, blocks.parameters) == ("3 Block", (6, 32, 32), 3 * (6 * 6 * 9 + 6))
+    assert (blocks.path, last.name) == ("analysis.2.0 ... analysis.2.2", "conv 8x8 s8")
+
+
+def test_more_parts_than_fit_are_drawn_together_by_scale():
+    steps = [step for width in (3, 6, 6, 6) for step in (nn.Conv2d(width, 6, 2, 2), Block(6), nn.Conv2d(6, 6, 1))]
+    assert len(steps) > MOST_PARTS
+    parts = parts_with(build("hyperprior", "tiny"), *steps[:-1], nn.Conv2d(6, 24, 1))
+    assert [part.shape for part in parts] == [(6, 32, 32), (6, 16, 16), (6, 8, 8), (24, 4, 4)]
+    assert parts[0].name == "conv 2x2 s2 + Block + conv 1x1"
+
+
+def test_what_a_transform_does_outside_of_its_blocks_is_its_rest():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down = nn.Conv2d(3, 24, 16, 16)
+            self.mix = nn.Parameter(torch.eye(24))
+
+        def forward(self, x):
+            return torch.einsum("bchw,cd->bdhw", self.down(x), self.mix)
+
+    model = build("hyperprior", "tiny")
+    model.analysis = Odd()
+    down, rest = complexity(model, 64, 64).stages[0].parts
+    assert (down.name, down.parameters) == ("down: conv 16x16 s16", 24 * (3 * 256 + 1))
+    assert (rest.name, rest.parameters, rest.encode_macs) == ("the rest", 24 * 24, 16 * 24 * 24)
+
+
+def test_a_shortcut_is_known_to_run_beside_the_others(model):
+    analysis = complexity(model).stages[0]
+    assert [part.name for part in analysis.parts if part.beside] == ["DCT shortcut"]
+
+
+def test_a_large_picture_has_whole_shapes_although_strips_would_do(model):
+    shapes = {stage.name: stage.shape for stage in complexity(model, 4096, 2048).stages}
+    assert shapes["analysis"] == (24, 256, 128) and shapes["synthesis"] == (3, 4096, 2048)
+    assert type(model).halo == model.halo == 64
+
+
+def test_the_table_shows_every_stage_every_part_and_the_totals(model):
+    console, found = Console(width=80), complexity(model)
+    with console.capture() as capture:
+        console.print(complexity_table(found, "a [title]"))
     lines = [line.split() for line in capture.get().splitlines()]
-    found = complexity(model)
     total = ["total", *"3 x 512 x 768".split(), f"{found.parameters:,}"]
     assert [*total, f"{found.encode_kmac:.2f}", f"{found.decode_kmac:.2f}"] in lines
-    assert all(any(line[: len(name)] == name for line in lines) for name in (s.name.split() for s in found.stages))
-    assert f"{len(found.passes)} coding passes" in capture.get() and max(map(len, capture.get().splitlines())) <= 80
+    names = [each.name.split() for stage in found.stages for each in (stage, *stage.parts)]
+    assert all(any(line[: len(name)] == name for line in lines) for name in names)
+    assert "a [title]" in capture.get()

@@ -1,0 +1,86 @@
+"""What a person at a terminal sees beside the answer: progress, remarks, and one line where something is wrong."""
+
+import errno
+import os
+import time
+from contextlib import contextmanager
+
+import click
+
+from lic_lab.errors import LicLabError
+
+
+class OneLineGroup(click.Group):
+    """Tells what a person can mend in one line on stderr, with exit code 2 and no traceback; Ctrl-C exits with 130."""
+
+    def invoke(self, ctx):
+        """Run the command and translate what it raises."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted; finished files are whole, nothing else was left behind")
+            ctx.exit(130)
+        except BrokenPipeError:  # `lic-lab list | head`: click ends quietly
+            raise
+        except (LicLabError, OSError, MemoryError) as error:
+            say(reason(error))
+            ctx.exit(2)
+
+
+def reason(error: Exception) -> str:
+    """One line for a person: what is wrong, and with which file."""
+    if isinstance(error, MemoryError):
+        return "not enough memory: use a smaller picture"
+    if isinstance(error, OSError) and error.strerror:
+        hint = ": free some space and try again" if error.errno == errno.ENOSPC else ""
+        return f"{error.strerror}: {os.fspath(error.filename)!r}{hint}" if error.filename else f"{error.strerror}{hint}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def say(line: str) -> None:
+    """Anything that is not the answer itself goes to stderr."""
+    click.echo(f"lic-lab: {line}", err=True)
+
+
+def console(**options):
+    """A rich console; 100 columns where nobody says how wide the output is."""
+    from rich.console import Console
+
+    found = Console(highlight=False, **options)
+    return found if found.is_terminal else Console(highlight=False, width=100, **options)
+
+
+def spinner(text: str):
+    """Something that moves on stderr, on terminals only."""
+    from rich.markup import escape
+
+    return console(stderr=True).status(escape(text))
+
+
+@contextmanager
+def bar(title: str):
+    """A progress bar on stderr, or a line now and then where that is no terminal; gives (done, total, doing)."""
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        yield _now_and_then(30)
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=screen, transient=True) as moving:
+        task = moving.add_task(title, total=None)
+        yield lambda done, total, doing: moving.update(task, completed=done, total=total, description=escape(doing))
+
+
+def _now_and_then(seconds: float):
+    """Progress as a line every so many seconds, for logs."""
+    last = time.monotonic()
+
+    def tell(done: int, total: int, doing: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            say(f"{done} of {total}: {doing}")
+
+    return tell

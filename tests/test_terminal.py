@@ -1,0 +1,35 @@
+"""What a person sees beside the answer: progress in logs, and errors as one line."""
+
+import pytest
+
+from lic_lab import terminal
+from lic_lab.errors import LicLabError
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (LicLabError("two\n  lines"), "two lines"),
+        (FileNotFoundError(2, "No such file or directory", "a.png"), "No such file or directory: 'a.png'"),
+        (OSError(28, "No space left on device"), "No space left on device: free some space and try again"),
+        (MemoryError(), "not enough memory: use a smaller picture"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_an_error_is_one_line(error, line):
+    assert terminal.reason(error) == line
+
+
+def test_a_log_gets_a_line_of_progress_now_and_then(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    with terminal.bar("working") as progress:
+        for done in range(1, 8):
+            now[0] = 10.0 * done
+            progress(done, 7, "a picture")
+    said = capsys.readouterr()
+    assert said.err == "lic-lab: 3 of 7: a picture\nlic-lab: 6 of 7: a picture\n" and not said.out
+
+
+def test_a_console_that_is_no_terminal_has_100_columns(capsys):
+    assert terminal.console().width == 100

@@ -21,10 +21,12 @@ class Output:
 
     x_hat: (b, 3, h, w), RGB in [0, 1] up to the model's own error.
     parts: bits per picture (b,), named by what they code ("z", "y").
+    extra: what a model adds to the objective in training, per picture (b,), by name.
     """
 
     x_hat: Image
     parts: dict[str, Tensor] = field(default_factory=dict)
+    extra: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def bits(self) -> Tensor:

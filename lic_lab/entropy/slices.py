@@ -1,57 +1,34 @@
-"""Channel slices: later channels are predicted from earlier ones, all positions at once."""
+"""Channel slices: later channels are predicted from earlier ones."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import accumulate, pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lic_lab.entropy.exact import exact_conv
+from lic_lab.blocks.exact import exact_conv
 from lic_lab.entropy.wires import Wire
 from lic_lab.types import Map
-
-
-class SliceStep(nn.Module):
-    """Code one slice given hyper features and the slices already known, then guess its rounding error.
-
-    Shapes: y (b, size, h, w) or None on the decoder; seen (b, inputs, h, w) -> (b, size, h, w).
-    """
-
-    def __init__(self, inputs: int, size: int, hidden: tuple[int, int], kernels: tuple[int, int, int]):
-        super().__init__()
-        self.features = nn.Sequential(
-            exact_conv(inputs, hidden[0], kernels[0]), nn.LeakyReLU(),
-            exact_conv(hidden[0], hidden[1], kernels[1]), nn.LeakyReLU())  # fmt: skip
-        self.params = exact_conv(hidden[1], 2 * size, kernels[2])
-        self.residual = exact_conv(hidden[1] + size, size, kernels[2])
-        nn.init.constant_(self.params.bias[size:], 1.0)  # scales start at one, where gradients are healthy
-        nn.init.zeros_(self.residual.weight)
-        nn.init.zeros_(self.residual.bias)
-
-    def forward(self, y: Map | None, seen: Map, wire: Wire) -> Map:
-        features = self.features(seen)
-        mean, scale = self.params(features).chunk(2, dim=1)  # each (b, size, h, w)
-        y_hat = wire.gaussian(y, mean, scale)
-        error = self.residual(torch.cat([features, y_hat], dim=1))
-        return y_hat + 0.5 * F.softsign(error)  # rounding errs by half a step at most
 
 
 class SliceContext(nn.Module):
     """Code the latent in channel slices, each conditioned on the hyper features and the slices before it.
 
     Shapes: y (b, sum(slices), h, w) or None on the decoder; hyper (b, features, h, w) -> y_hat like y.
-    Source: Minnen and Singh, "Channel-wise autoregressive entropy models", ICIP 2020, Sec. 2 (slices) and 2.1 (latent
-    residual prediction). Ours: slices may differ in size (He et al., ELIC, CVPR 2022, Sec. 3.2), one network gives
-    mean and scale, and softsign replaces tanh because IEEE division is equal on every device.
+    step(inputs, size) makes the module that codes one slice: `forward(y, seen, wire)` gives what the decoder holds of
+    it, seen (b, inputs, h, w) being all that it may look at.
+    Source: Minnen and Singh, "Channel-wise autoregressive entropy models", ICIP 2020, Sec. 2. Ours: slices may differ
+    in size (He et al., ELIC, CVPR 2022, Sec. 3.2).
     """
 
-    def __init__(self, slices: tuple[int, ...], features: int, *, hidden=(224, 128), kernels=(5, 5, 3)):
+    def __init__(self, slices: tuple[int, ...], features: int, step: Callable[[int, int], nn.Module]):
         super().__init__()
-        known = [sum(slices[:i]) for i in range(len(slices))]
         self.slices = slices
-        self.steps = nn.ModuleList(
-            SliceStep(features + before, size, hidden, kernels) for before, size in zip(known, slices, strict=True)
-        )
+        known = accumulate(slices, initial=features)
+        self.steps = nn.ModuleList(step(inputs, size) for inputs, size in zip(known, slices, strict=False))
 
     def forward(self, y: Map | None, hyper: Map, wire: Wire) -> Map:
         parts = [None] * len(self.slices) if y is None else y.split(self.slices, dim=1)
@@ -59,3 +36,67 @@ class SliceContext(nn.Module):
         for part, step in zip(parts, self.steps, strict=True):
             known.append(step(part, torch.cat([hyper, *known], dim=1), wire))
         return torch.cat(known, dim=1)  # y_hat
+
+
+class SliceStep(nn.Module):
+    """Code one slice, all positions at once, from features of what is known; then guess its rounding error.
+
+    Shapes: y (b, size, h, w) or None on the decoder; seen (b, inputs, h, w) -> (b, size, h, w).
+    features: a module (b, inputs, h, w) -> (b, width, h, w).   residual: see `residual_network`.
+    """
+
+    def __init__(
+        self, features: nn.Module, width: int, size: int, *, kernel: int = 1, residual: tuple[int, ...] | None = ()
+    ):
+        super().__init__()
+        self.features = features
+        self.params = mean_scale(width, size, kernel)
+        self.residual = residual_network(width, size, kernel, residual)
+
+    def forward(self, y: Map | None, seen: Map, wire: Wire) -> Map:
+        features = self.features(seen)
+        mean, scale = self.params(features).chunk(2, dim=1)  # each (b, size, h, w)
+        y_hat = wire.gaussian(y, mean, scale)
+        return corrected(self.residual, features, y_hat)
+
+
+def residual_network(width: int, size: int, kernel: int, hidden: tuple[int, ...] | None) -> nn.Module | None:
+    """Make what guesses the rounding error of a slice: (b, width + size, h, w) -> (b, size, h, w), zero at the start.
+
+    hidden: widths of the layers between, () for a single convolution, None for no guess at all.
+    """
+    if hidden is None:
+        return None
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise((width + size, *hidden)):
+        layers += [exact_conv(inputs, outputs, kernel), nn.LeakyReLU()]
+    last = exact_conv((width + size, *hidden)[-1], size, kernel)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(*layers, last) if layers else last
+
+
+def corrected(network: nn.Module | None, features: Map, y_hat: Map) -> Map:
+    """Take the guessed rounding error back: features (b, width, h, w), y_hat (b, size, h, w) -> like y_hat.
+
+    Source: Minnen and Singh, ICIP 2020, Sec. 2.1 (latent residual prediction). Ours: softsign for tanh, because IEEE
+    division is equal on every device.
+    """
+    if network is None:
+        return y_hat
+    return y_hat + 0.5 * F.softsign(network(torch.cat([features, y_hat], dim=1)))  # rounding errs by half at most
+
+
+def mean_scale(width: int, size: int, kernel: int = 1) -> nn.Module:
+    """Make the layer that says mean and scale: (b, width, h, w) -> (b, 2 size, h, w); scales start at one."""
+    params = exact_conv(width, 2 * size, kernel)
+    nn.init.constant_(params.bias[size:], 1.0)  # where gradients are healthy
+    return params
+
+
+def conv_step(inputs: int, size: int, *, hidden: tuple[int, int], kernels: tuple[int, int, int]) -> SliceStep:
+    """Make a step whose features are two convolutions: the channel-conditional model of Minnen and Singh, Fig. 3."""
+    features = nn.Sequential(
+        exact_conv(inputs, hidden[0], kernels[0]), nn.LeakyReLU(),
+        exact_conv(hidden[0], hidden[1], kernels[1]), nn.LeakyReLU())  # fmt: skip
+    return SliceStep(features, hidden[1], size, kernel=kernels[2])

@@ -1,8 +1,8 @@
 """Three ways to walk the same entropy model: Estimate adds bits, Encode pushes symbols, Decode pops them.
 
 Every step hands its latent to the wire and gets back what the *decoder* will hold. A step cannot look at anything
-else, so training, writing and reading cannot drift apart. On Encode and Decode the latent comes back in float64, and
-float64 is what makes the layers of `entropy.exact` compute without rounding differences.
+else, so training, writing and reading cannot drift apart. `dtype` says what a wire gives back: on Encode and Decode it
+is float64, and float64 is what makes the layers of `blocks.exact` compute without rounding differences.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from lic_lab.entropy import gaussian
 from lic_lab.entropy.density import FactorizedDensity
-from lic_lab.entropy.exact import snap
 from lic_lab.errors import LicLabError
+from lic_lab.ops.exact import snap
 from lic_lab.ops.rounding import add_noise, round_ste
 from lic_lab.types import Map
 
@@ -28,6 +28,8 @@ class Estimate:
     order, where `keep_maps` asks for them.   error_price: see `gaussian.thrifty_round`; not used in training.
     """
 
+    dtype = torch.float32
+
     def __init__(self, *, training: bool, keep_maps: bool = False, error_price: float | None = None):
         self.training, self.keep_maps, self.error_price = training, keep_maps, error_price
         self.parts: dict[str, Tensor] = {}
@@ -40,15 +42,15 @@ class Estimate:
         self._add("z", density.likelihood(add_noise(z) if self.training else z_hat))
         return z_hat
 
-    def gaussian(self, y: Map, mean: Map, scale: Map) -> Map:
+    def gaussian(self, y: Map, mean: Map, scale: Map, part: str = "y") -> Map:
         """Code round(y - mean) by N(0, scale^2), element by element; give y_hat, shaped like the mean."""
         residual = y - mean
         if self.training:
-            self._add("y", gaussian.likelihood(add_noise(residual), scale))
+            self._add(part, gaussian.likelihood(add_noise(residual), scale))
             return round_ste(residual) + mean
         rounded = gaussian.thrifty_round(residual, scale, self.error_price)
         least = gaussian.table_likelihood(rounded, scale)  # the tables price what the Gaussian thinks impossible
-        self._add("y", torch.maximum(gaussian.likelihood(rounded, scale, floor=0.0), least))
+        self._add(part, torch.maximum(gaussian.likelihood(rounded, scale, floor=0.0), least))
         return rounded + mean
 
     def _add(self, part: str, likelihood: Map) -> None:
@@ -61,6 +63,8 @@ class Estimate:
 class Encode:
     """Push the symbols of one picture into a coder of `lic_lab.coding` (anything with `push`)."""
 
+    dtype = torch.float64
+
     def __init__(self, coder, *, error_price: float | None = None):
         self.coder, self.error_price = coder, error_price
 
@@ -70,7 +74,7 @@ class Encode:
         self.coder.push(_numpy(symbols), density.tables, _channel_index(shape))
         return symbols + median
 
-    def gaussian(self, y: Map, mean: Map, scale: Map) -> Map:
+    def gaussian(self, y: Map, mean: Map, scale: Map, part: str = "y") -> Map:
         mean = snap(mean)
         symbols = _integers(gaussian.thrifty_round(y.double() - mean, scale, self.error_price))
         self.coder.push(_numpy(symbols), gaussian.tables(), _numpy(gaussian.table_index(scale)))
@@ -80,6 +84,8 @@ class Encode:
 class Decode:
     """Pop the symbols of one picture from a coder of `lic_lab.coding` (anything with `pop`)."""
 
+    dtype = torch.float64
+
     def __init__(self, coder):
         self.coder = coder
 
@@ -88,7 +94,7 @@ class Decode:
         median = _column(density.median)
         return torch.from_numpy(symbols).to(median.device, torch.float64) + median
 
-    def gaussian(self, y: None, mean: Map, scale: Map) -> Map:
+    def gaussian(self, y: None, mean: Map, scale: Map, part: str = "y") -> Map:
         symbols = self.coder.pop(gaussian.tables(), _numpy(gaussian.table_index(scale)))
         return torch.from_numpy(symbols).to(mean.device, torch.float64) + snap(mean)
 

@@ -41,6 +41,7 @@ class Codec(nn.Module):
 
     def __init__(self, latent: int, lambdas: list[float]):
         super().__init__()
+        self.post_filter: nn.Module | None = None  # mends y_hat, in quantisation steps, before synthesis
         self.channels, self.lambdas = latent, list(lambdas)
         self.gain = Gain(latent, self.lambdas) if len(self.lambdas) > 1 else None
         self.error_price = ERROR_PRICE if self.gain else None  # without gains, a step has no known worth
@@ -73,8 +74,14 @@ class Codec(nn.Module):
         """
         wire = wire or Estimate(training=self.training, error_price=self.error_price)
         size, rate = x.shape[-2:], self._rate(rate, len(x))
-        y_hat = self._code_latent(self.analyse(x), rate, wire, self._latent_size(*size))
-        return Output(self._reconstruct(y_hat, rate, size), wire.parts)
+        y = self.analyse(x)
+        y_hat = self._code_latent(y, rate, wire, self._latent_size(*size))
+        x_hat = self._reconstruct(y_hat, rate, size)
+        return Output(x_hat, wire.parts, self.extra_terms(self._scaled(y, rate), y_hat) if self.training else {})
+
+    def extra_terms(self, y: Map, y_hat: Map) -> dict[str, Tensor]:
+        """Give what training minimises beside R + lambda D: terms (b,) by name; y and y_hat in quantisation steps."""
+        return {}
 
     @torch.no_grad()
     def compress(self, x: Image, rate: float | None = None, *, y: Map | None = None) -> bytes:
@@ -111,7 +118,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def decode_latent(self, data: bytes) -> tuple[Header, Map]:
-        """Read the header and the latent (1, latent, h/16, w/16), float64, that synthesis will be given."""
+        """Read the header and the latent (1, latent, h/16, w/16) in quantisation steps, float64."""
         header, payload, checksum = container.unpack(data)
         if header.codec != self.code or header.fingerprint != self.fingerprint():
             raise LicLabError(
@@ -135,15 +142,26 @@ class Codec(nn.Module):
         return self._in_strips(self.analysis, x, 1, Fraction(1, self.stride))
 
     def _code_latent(self, y: Map | None, rate: Tensor, wire, size: tuple[int, int]) -> Map:
-        """Walk the entropy model between gain and inverse gain, with autocast off: bits are counted in float32."""
-        gain, inverse = self.gain(rate) if self.gain else (1.0, 1.0)
-        device = next(self.parameters()).device.type
-        with torch.autocast(device, enabled=False):
-            return self.latent(None if y is None else y.float() * gain, wire, size) * inverse
+        """Walk the entropy model on y times the gain, with autocast off: bits are counted in float32."""
+        with torch.autocast(self._device.type, enabled=False):
+            return self.latent(None if y is None else self._scaled(y, rate), wire, size)
+
+    def _scaled(self, y: Map, rate: Tensor) -> Map:
+        """Give y in quantisation steps of the rate point: (b, latent, h, w) -> same, float32."""
+        return y.float() * self.gain(rate)[0] if self.gain else y.float()
 
     def _reconstruct(self, y_hat: Map, rate: Tensor, size: tuple[int, int]) -> Image:
+        """Give the picture of a latent in quantisation steps; nothing here touches the bytes, so float32 will do."""
         y_hat = y_hat.to(next(self.parameters()).dtype)
+        if self.post_filter:
+            y_hat = self.post_filter(y_hat)
+        if self.gain:
+            y_hat = y_hat * self.gain(rate)[1]
         return crop_to(self._in_strips(self.synthesis, y_hat, self.stride, self.stride), *size).float()
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
 
     def _in_strips(self, transform: nn.Module, x: Map, pixels: int, scale: Fraction | int) -> Map:
         """Run a transform on strips of about `STRIP_PIXELS`, where it may and must; elements of x are `pixels` wide."""
@@ -162,7 +180,7 @@ class Codec(nn.Module):
         return round(rate * RATE_STEPS)
 
     def _rate(self, rate: float | Tensor | None, batch: int) -> Tensor:
-        device = next(self.parameters()).device
+        device = self._device
         if isinstance(rate, Tensor) and rate.dim():
             return rate.to(device, torch.float32)
         return torch.full((batch,), self._rate_step(rate) / RATE_STEPS, device=device)
@@ -186,4 +204,5 @@ class Codec(nn.Module):
 
     def coding_tables(self):
         """Give every integer table a file of this model depends on."""
-        return [self.latent.density.tables, gaussian.tables()]
+        sides = [self.latent.density.tables] if self.latent.density else []
+        return [*sides, gaussian.tables()]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from lic_lab.blocks.transforms import conv_analysis, conv_synthesis
 from lic_lab.entropy.hyper import HyperLatent
-from lic_lab.entropy.slices import SliceContext
+from lic_lab.entropy.slices import SliceContext, conv_step
 from lic_lab.models.base import Codec
 
 
@@ -26,6 +28,6 @@ class Charm(Codec):
     ):  # fmt: skip
         super().__init__(latent, lambdas)
         self.analysis = conv_analysis(widths, latent, shortcut=shortcut)
-        context = SliceContext(slices, features[-1], hidden=hidden, kernels=kernels)
+        context = SliceContext(slices, features[-1], partial(conv_step, hidden=hidden, kernels=kernels))
         self.latent = HyperLatent(latent, hyper, features, context)
         self.synthesis = conv_synthesis(widths, latent, shortcut=shortcut)

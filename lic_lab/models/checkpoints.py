@@ -46,6 +46,8 @@ def stored_tensors(model: Codec) -> dict[str, Tensor]:
     stored = {k: v.half() if v.is_floating_point() and v.numel() >= _HALF_FROM else v for k, v in state.items()}
     twin = copy.deepcopy(model)
     twin.load_state_dict({k: v.to(state[k].dtype) for k, v in stored.items()})
+    if twin.latent.density is None:
+        return stored
     twin.latent.density.tables = None  # to be made from the rounded weights
     tables = twin.latent.density.tables.to_arrays()
     return stored | {_TABLES + k: torch.from_numpy(v.copy()) for k, v in tables.items()}
@@ -75,7 +77,8 @@ def load_weights(path: str | Path) -> Codec:
         raise LicLabError(
             f"{path} does not fit {meta['name']}/{meta['preset']} of this version: train it again"
         ) from error
-    model.latent.density.tables = Tables.from_arrays(tables)
+    if model.latent.density:
+        model.latent.density.tables = Tables.from_arrays(tables)
     model.preset, model.card = meta["preset"], json.loads(meta.get("card", "{}"))
     return model.eval()
 

@@ -94,6 +94,8 @@ class Complexity:
 class Walk:
     """A wire that codes nothing and notes the steps: every latent comes back as zeros of its shape."""
 
+    dtype = torch.float32
+
     def __init__(self):
         self.passes: list[Pass] = []
 
@@ -102,9 +104,9 @@ class Walk:
         self.passes.append(Pass("z", tuple(shape[1:])))
         return torch.zeros(shape, device=density.median.device)
 
-    def gaussian(self, y: Map | None, mean: Map, scale: Map) -> Map:
+    def gaussian(self, y: Map | None, mean: Map, scale: Map, part: str = "y") -> Map:
         """Note a step for a part of the latent; give zeros like the mean."""
-        self.passes.append(Pass("y", tuple(mean.shape[1:])))
+        self.passes.append(Pass(part, tuple(mean.shape[1:])))
         return torch.zeros_like(mean)
 
 

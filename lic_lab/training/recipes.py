@@ -19,7 +19,7 @@ from lic_lab.training.loop import Progress, Recipe, Trainer
 
 RECIPES = {
     "tiny": Recipe(steps=2_000, crops=((1.0, 64, 8),), every=500),
-    "lab": Recipe(steps=28_000, crops=((0.2, 64, 8), (1.0, 128, 8)), lr=7e-4, every=1000),
+    "lab": Recipe(steps=28_000, crops=((0.8, 128, 8), (1.0, 256, 2)), lr=7e-4, every=1000),
     "paper": Recipe(steps=2_000_000, crops=((1.0, 256, 8),), lr=1e-4, bf16=False, every=10_000),
 }
 """How each preset is trained unless told otherwise."""

@@ -1,29 +1,46 @@
 """Contexts, each walked by the three wires: what is estimated is written, what is written is read."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from lic_lab.coding.fast import Decoder, Encoder
-from lic_lab.entropy.checkerboard import CheckerboardContext
-from lic_lab.entropy.hyper import HyperLatent, MeanScale
-from lic_lab.entropy.slices import SliceContext
+from lic_lab.entropy.hyper import BareLatent, HyperLatent, MeanScale, MiddleLatent
+from lic_lab.entropy.slices import SliceContext, conv_step
+from lic_lab.entropy.ssm_context import ssm_step, two_pass_step
 from lic_lab.entropy.wires import Decode, Encode, Estimate
+from lic_lab.errors import LicLabError
 
-FEATURES = {
-    "mean scale": (24, MeanScale),
-    "slices": (10, lambda: SliceContext((4, 8), 10, hidden=(12, 8))),
-    "checkerboard": (10, lambda: CheckerboardContext(12, 10, hidden=16)),
+SMALL = {"width": 8, "state": 4, "expand": 1}
+STEPS = {
+    "slices": partial(conv_step, hidden=(12, 8), kernels=(3, 3, 1)),
+    "scanned slices": partial(ssm_step, **SMALL),
+    "scanned slices, deep residual": partial(ssm_step, **SMALL, kernel=3, residual=(8,)),
+    "convolved slices, no residual": partial(ssm_step, **SMALL, kind="conv", residual=None),
+    "checkerboard": partial(two_pass_step, **SMALL),
+    "gated checkerboard of four routes": partial(two_pass_step, **SMALL, kind="vss", gated=True),
+    "forward checkerboard": partial(two_pass_step, **SMALL, kind="forward"),
+    "local checkerboard": partial(two_pass_step, **SMALL, kind="none", residual=None),
 }
 
 
-@pytest.fixture(params=list(FEATURES))
+@pytest.fixture(params=["mean scale", "no side", "three scales", *STEPS])
 def latent(request):
     torch.manual_seed(0)
-    features, context = FEATURES[request.param]
-    model = HyperLatent(12, 6, (12, 12, features), context()).eval()
     if request.param == "mean scale":
+        model = HyperLatent(12, 6, (12, 12, 24), MeanScale()).eval()
         torch.nn.init.constant_(model.synthesis[-1].bias[12:], 2.0)
-    return model
+        return model
+    context = SliceContext((4, 8), 10, STEPS.get(request.param, STEPS["slices"]))
+    for name, bias in context.named_parameters():
+        if name.endswith("params.bias"):  # scales near that of y: in the tails the tables are coarser than the estimate
+            torch.nn.init.constant_(bias[len(bias) // 2 :], 2.0)
+    if request.param == "no side":
+        return BareLatent(10, context).eval()
+    if request.param == "three scales":
+        return MiddleLatent(12, 6, (12, 12, 10), context, middle=4).eval()
+    return HyperLatent(12, 6, (12, 12, 10), context).eval()
 
 
 @pytest.fixture
@@ -62,29 +79,67 @@ def test_maps_of_bits_add_up_to_the_parts(latent, y):
         assert sum(m.sum() for m in maps).item() == pytest.approx(wire.parts[part].item(), rel=1e-5)
 
 
+class Watch(Estimate):
+    """Notes the parameters of every pass."""
+
+    def __init__(self):
+        super().__init__(training=False)
+        self.seen = []
+
+    def gaussian(self, y, mean, scale, part="y"):
+        self.seen.append(torch.cat([mean, scale]))
+        return torch.round(y - mean) + mean
+
+
+def seen(context, y, hyper):
+    wire = Watch()
+    context(y, hyper, wire)
+    return wire.seen
+
+
 @torch.no_grad()
-def test_anchors_know_nothing_of_each_other_and_the_rest_knows_its_neighbours():
+@pytest.mark.parametrize("kind", ["none", "bi", "vss"])
+def test_anchors_know_nothing_of_each_other_and_the_rest_knows_its_neighbours(kind):
     torch.manual_seed(0)
-    context, hyper = CheckerboardContext(2, 3, hidden=8, kernel=3), torch.randn(1, 3, 6, 6)
-
-    class Watch(Estimate):
-        def gaussian(self, y, mean, scale):
-            self.parts.setdefault("seen", []).append(torch.cat([mean, scale]))
-            return torch.round(y - mean) + mean
-
-    def seen(y):
-        wire = Watch(training=False)
-        context(y, hyper, wire)
-        return wire.parts["seen"]
-
-    y = torch.zeros(1, 2, 6, 6)
-    before = seen(y)
+    step = partial(two_pass_step, width=8, state=4, expand=1, kind=kind, kernel=3)
+    context, hyper, y = SliceContext((2,), 3, step), torch.randn(1, 3, 6, 6), torch.zeros(1, 2, 6, 6)
+    before = seen(context, y, hyper)
     for row, column in ((2, 2), (2, 3)):
         nudged = y.clone()
         nudged[0, 1, row, column] += 5
-        first, second = (torch.equal(a, b) for a, b in zip(before, seen(nudged), strict=True))
+        first, second = (torch.equal(a, b) for a, b in zip(before, seen(context, nudged, hyper), strict=True))
         assert first  # no anchor parameter moves, whoever was nudged
         assert second == ((row + column) % 2 == 1)  # the others notice anchors, never each other
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("step", [ssm_step, partial(two_pass_step, kind="vss"), two_pass_step])
+def test_a_scan_carries_news_to_all_four_corners(step):
+    torch.manual_seed(0)
+    context = SliceContext((2, 2), 3, partial(step, width=8, state=4, expand=1))
+    hyper, y = torch.randn(1, 3, 8, 8), torch.zeros(1, 4, 8, 8)
+    nudged = y.clone()
+    nudged[0, 0, 3, 5] += 5
+    moved = (seen(context, nudged, hyper)[-1] - seen(context, y, hyper)[-1]).abs().flatten(0, 1).amax(0)
+    assert moved.min() > 0  # parameters of the last pass, at every position
+
+
+@torch.no_grad()
+def test_a_convolution_in_place_of_the_scan_stays_near():
+    torch.manual_seed(0)
+    context = SliceContext((2, 2), 3, partial(ssm_step, width=8, kind="conv", residual=None))
+    hyper, y = torch.randn(1, 3, 12, 12), torch.zeros(1, 4, 12, 12)
+    nudged = y.clone()
+    nudged[0, 0, 6, 6] += 5
+    moved = (seen(context, nudged, hyper)[-1] - seen(context, y, hyper)[-1]).abs().flatten(0, 1).amax(0)
+    assert moved[3:10, 3:10].min() > 0
+    moved[3:10, 3:10] = 0
+    assert not moved.any()
+
+
+def test_an_unknown_mixer_is_refused_with_the_known_ones():
+    with pytest.raises(LicLabError, match="vss, bi, forward, conv, none"):
+        ssm_step(4, 2, width=8, kind="attention")
 
 
 def test_gradients_reach_the_latent_and_every_layer(latent, y):
@@ -92,7 +147,9 @@ def test_gradients_reach_the_latent_and_every_layer(latent, y):
     y.requires_grad_()
     for parameter in latent.parameters():
         parameter.data += 0.01 * torch.randn_like(parameter)
-    latent.analysis[-1].weight.data *= 50  # an untrained z would round to zero, and silence what reads it
+    for name in ("analysis", "to_middle", "to_side"):
+        if hasattr(latent, name):  # an untrained z would round to zero, and silence what reads it
+            getattr(latent, name)[-1].weight.data *= 50
     wire = Estimate(training=True)
     (latent(y, wire, (8, 12)).square().mean() + sum(wire.parts.values()).sum()).backward()
     assert y.grad.abs().min() > 0

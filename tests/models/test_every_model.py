@@ -139,7 +139,7 @@ def test_a_large_picture_goes_through_in_strips_and_nobody_can_tell(model, monke
     whole = model.compress(x)
     picture, latent = model.decompress(whole), model.decode_latent(whole)[1]
     monkeypatch.setattr("lic_lab.models.base.STRIP_PIXELS", 2**13)
-    monkeypatch.setattr("lic_lab.entropy.exact.PATCHES", 2**12)
+    monkeypatch.setattr("lic_lab.blocks.exact.PATCHES", 2**12)
     assert torch.equal(model.decode_latent(whole)[1], latent)
     assert torch.allclose(model.decompress(whole), picture, atol=1e-5)
     assert torch.allclose(model.decompress(model.compress(x)), picture, atol=1e-5)

@@ -5,15 +5,16 @@ threads and other instructions. Here every number is a multiple of a grid, held 
 either exact, whatever its order and whether or not it is fused, or one correctly rounded operation of its own.
 
     number                     grid    limit   bits    what follows                         bits
-    u, B, C, D, z, A           2^-12   2^10    22
-    delta, bias                2^-20   2^10    30      delta + bias                         31, exact
+    u, B, C, D, A              2^-12   2^10    22
+    delta, bias, z             2^-20   2^10    30      delta + bias                         31, exact
     step, softplus of that     2^-20   2^5     25      step A                               47, exact
     decay, exp of that         2^-20   1       20      decay h + write                      51, exact, then rounded
     x, step u                  2^-20   2^10    30      x B                                  52, exact, then rounded
     write, x B                 2^-20   2^10    30
     h, decay h + write         2^-20   2^10    30      h for reading, on the grid 2^-16     26
     y before D                                         C h, summed over up to 32 states     53, exact
-    y, that + D u              2^-12   2^10    22      y silu(z), then rounded              44, exact
+    y, that + D u              2^-20   2^10    30
+    gate, silu of z            2^-16   2^6     22      y gate                               52, exact, then rounded
 
 What exceeds a limit stays there. exp, softplus and silu are the formulas of `lic_lab.ops.exact`. The state keeps four
 bits more than can be read from it, because its roundings add up over as many steps as it remembers.
@@ -37,6 +38,7 @@ KERNELS = ".exact_kernels"
 FINE = 2.0**20  # the grid of all that happens inside the recurrence
 READ = 2.0**16  # the grid on which the states are read
 STEP_LIMIT = 2.0**5
+GATE_LIMIT = 2.0**6
 STATES = 32  # products of 48 bits, the sum of which fits 53
 CHUNK = 64  # steps of the loop whose decays are computed at once
 
@@ -59,7 +61,7 @@ def refuses(inputs: Inputs) -> str:
 
 
 def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
-    """Output (b, d, l) on the grid 2^-12 and last state (b, d, n) on the grid 2^-20, in float64.
+    """Output (b, d, l) and last state (b, d, n), both on the grid 2^-20, in float64.
 
     A sequence in pieces, each from the last state of the one before, gives the bits of the whole.
     """
@@ -94,8 +96,8 @@ def loop(i: Inputs) -> tuple[Tensor, Tensor]:
             states.append(h)
         states = snap(torch.stack(states, dim=-1), READ)
         out.append((states * per_channel(C, u.shape[1])).sum(2))
-    y = snap(torch.cat(out, dim=-1) + i.D[:, None] * u)
-    y = y if i.z is None else snap(y * snap(silu(snap(i.z))))
+    y = snap(torch.cat(out, dim=-1) + i.D[:, None] * u, FINE)
+    y = y if i.z is None else snap(y * snap(silu(snap(i.z, FINE)), READ, GATE_LIMIT), FINE)
     return y + 0.0, h + 0.0  # makes 0 of -0, which the kernel never has
 
 

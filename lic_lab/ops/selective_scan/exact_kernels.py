@@ -12,7 +12,7 @@ import numpy as np
 from numba import boolean, float64, intp, void
 
 from lic_lab.ops.exact import GRID, LIMIT
-from lic_lab.ops.selective_scan.exact import FINE, READ, STEP_LIMIT
+from lic_lab.ops.selective_scan.exact import FINE, GATE_LIMIT, READ, STEP_LIMIT
 
 LANES = 32  # channels of a block
 STEPS = 32  # of a tile: (STEPS, LANES) numbers
@@ -110,9 +110,10 @@ def _advance(step, x, A, h, B, C, y, steps, count):
 def _finish(y, u, D, z, gated, steps, count):
     for t in range(steps):
         for k in range(count):
-            y[t, k] = _snap(y[t, k] + D[k] * u[t, k], GRID, LIMIT)
+            y[t, k] = _snap(y[t, k] + D[k] * u[t, k], FINE, LIMIT)
             if gated:
-                y[t, k] = _snap(y[t, k] * _snap(_silu(_snap(z[t, k], GRID, LIMIT)), GRID, LIMIT), GRID, LIMIT)
+                gate = _snap(_silu(_snap(z[t, k], FINE, LIMIT)), READ, GATE_LIMIT)
+                y[t, k] = _snap(y[t, k] * gate, FINE, LIMIT)
 
 
 @_compiled

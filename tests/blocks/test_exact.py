@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lic_lab.entropy.exact import GRID, LIMIT, exact_conv, exact_up, snap
+from lic_lab.blocks.exact import exact_conv, exact_up
+from lic_lab.ops.exact import GRID, LIMIT, snap
 
 
 @pytest.fixture(params=[exact_conv, exact_up])
@@ -39,8 +40,8 @@ def test_the_result_does_not_depend_on_the_order_of_the_channels(layer):
 def test_unfold_and_matmul_give_the_same_bits():
     torch.manual_seed(0)
     layer, x = exact_conv(24, 16, 3), snap(picture())
-    weight, bias = layer._on_grid()
-    columns = F.unfold(x, 3, padding=1)[0]  # (24 * 9, l)
+    weight, bias, grid = layer._on_grid()
+    columns = F.unfold(snap(x, grid), 3, padding=1)[0]  # (24 * 9, l)
     halves = [weight.flatten(1)[:, s] @ columns[s] for s in (slice(0, 100), slice(100, None))]
     other = (halves[1] + halves[0] + bias[:, None]).reshape(1, 16, 9, 7)
     assert torch.equal(layer(x), other)

@@ -1,0 +1,79 @@
+"""The selective state-space model of Mamba, reading a sequence from its first token to its last."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from lic_lab.blocks.exact import CausalConv1d, ExactLinear, is_coding
+from lic_lab.ops import exact
+from lic_lab.ops.selective_scan import selective_scan
+from lic_lab.types import Tokens
+
+STEPS = (1e-3, 0.1)  # step sizes at the start, log-uniform between these
+
+
+class Scan(nn.Module):
+    """Run the recurrence; a module without parameters, so that its backend can be set and its work be counted.
+
+    Shapes as `ops.selective_scan`: u, delta, gate (b, d, l); A (d, n); B, C (b, g, n, l); D, bias (d) -> (b, d, l).
+    """
+
+    def __init__(self, state: int):
+        super().__init__()
+        self.state, self.backend = state, "auto"
+
+    def forward(self, u, delta, A_log, B, C, D, bias, gate=None) -> Tensor:
+        backend = "exact" if is_coding(u, A_log) else self.backend
+        A = -exact.exp(A_log.to(torch.promote_types(u.dtype, torch.float32)))
+        return selective_scan(u, delta, A, B, C, D, gate, bias, delta_softplus=True, backend=backend)
+
+    def macs(self, shape: tuple[int, ...]) -> int:
+        """Count 3 multiply-accumulates per state and step for u (b, d, l): decay, write, read."""
+        return 3 * math.prod(shape) * self.state
+
+
+class SelectiveSSM(nn.Module):
+    """Mix tokens by a selective state-space model: each channel carries a state that the tokens themselves control.
+
+    Tokens (b, l, dim) -> same; token t sees the tokens 0 ... t. Parameters have the names and shapes of
+    `mamba_ssm.Mamba`, whose weights can be loaded. Exact on float64 input (see `blocks.exact`).
+    Legend: d = expand dim inner channels, n = state, r = rank of the step size, ceil(dim / 16) unless given.
+    Source: Gu and Dao, "Mamba", arXiv 2312.00752, Sec. 3.4 and Algorithm 2.
+    """
+
+    def __init__(self, dim: int, *, state: int = 16, expand: int = 2, conv: int = 4, rank: int | None = None):
+        super().__init__()
+        inner, self.rank = expand * dim, rank or math.ceil(dim / 16)
+        self.in_proj = ExactLinear(dim, 2 * inner, bias=False)
+        self.conv1d = CausalConv1d(inner, conv)
+        self.x_proj = ExactLinear(inner, self.rank + 2 * state, bias=False)
+        self.dt_proj = ExactLinear(self.rank, inner)
+        self.A_log = nn.Parameter(decay_start(inner, state))
+        self.D = nn.Parameter(torch.ones(inner))
+        self.out_proj = ExactLinear(inner, dim, bias=False)
+        self.scan = Scan(state)
+        nn.init.uniform_(self.dt_proj.weight, -(self.rank**-0.5), self.rank**-0.5)
+        self.dt_proj.bias = nn.Parameter(step_start(inner))
+
+    def forward(self, x: Tokens) -> Tokens:
+        u, gate = self.in_proj(x).transpose(1, 2).chunk(2, dim=1)  # each (b, d, l)
+        u = exact.silu(self.conv1d(u))
+        steps, B, C = self.x_proj(u.transpose(1, 2)).split([self.rank, self.scan.state, self.scan.state], dim=-1)
+        delta = self.dt_proj(steps).transpose(1, 2)  # (b, d, l), the bias included
+        y = self.scan(u, delta, self.A_log, B.transpose(1, 2), C.transpose(1, 2), self.D, None, gate)
+        return self.out_proj(y.transpose(1, 2))
+
+
+def decay_start(channels: int, state: int) -> Tensor:
+    """Give log(1 ... state) for every channel, (channels, state): decays of S4D-Real, Mamba Sec. 3.6."""
+    return torch.log(torch.arange(1, state + 1, dtype=torch.float32)).repeat(channels, 1)
+
+
+def step_start(channels: int) -> Tensor:
+    """Give biases (channels,) whose softplus is log-uniform in [0.001, 0.1]: Mamba Sec. 3.6."""
+    low, high = (math.log(s) for s in STEPS)
+    steps = torch.exp(low + (high - low) * torch.rand(channels))
+    return steps + torch.log(-torch.expm1(-steps))  # the inverse of softplus

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lic_lab.blocks.exact import ChannelNorm, ExactLayerNorm, ExactLinear, exact_conv
+from lic_lab.blocks.exact import ChannelNorm, ExactLayerNorm, ExactLinear, ExactRoutes, exact_conv
 from lic_lab.blocks.ssm import Scan, SelectiveSSM, decay_start, step_start
 from lic_lab.errors import LicLabError
 from lic_lab.ops import exact
@@ -59,23 +59,22 @@ class SS2D(nn.Module):
         self.in_proj = exact_conv(dim, 2 * inner, 1)
         self.local = exact_conv(inner, inner, 3, groups=inner)
         self.select = exact_conv(inner, sum(self.split), 1)  # steps, B and C of every route
-        self.steps = exact_conv(routes * rank, routes * inner, 1, groups=routes)
+        self.steps = ExactRoutes(routes, rank, inner)
+        self.steps_bias = nn.Parameter(step_start(routes * inner))
         self.A_log = nn.Parameter(decay_start(routes * inner, state))
         self.D = nn.Parameter(torch.ones(routes * inner))
         self.scan = Scan(state)
         self.norm = ChannelNorm(inner)
         self.out_proj = exact_conv(inner, dim, 1)
-        nn.init.uniform_(self.steps.weight, -(rank**-0.5), rank**-0.5)
-        self.steps.bias = nn.Parameter(step_start(routes * inner))
 
     def forward(self, x: Map) -> Map:
         u, gate = self.in_proj(x).chunk(2, dim=1)  # each (b, d, h, w)
         u = exact.silu(self.local(u))
         steps, B, C = self.select(u).split(self.split, dim=1)
-        delta = self.steps(steps)  # (b, k d, h, w), with its bias
-        delta, B, C = (read(t.unflatten(1, (self.routes, -1))) for t in (delta, B, C))  # (b, k, ..., l)
-        u = read(u[:, None].expand(-1, self.routes, -1, -1, -1))
-        y = self.scan(u.flatten(1, 2), delta.flatten(1, 2), self.A_log, B, C, self.D, None)  # (b, k d, l)
+        steps, B, C = (read(t.unflatten(1, (self.routes, -1))) for t in (steps, B, C))  # (b, k, r or n, l)
+        delta = self.steps(steps).flatten(1, 2)  # (b, k d, l)
+        u = read(u[:, None].expand(-1, self.routes, -1, -1, -1)).flatten(1, 2)
+        y = self.scan(u, delta, self.A_log, B, C, self.D, self.steps_bias)  # (b, k d, l)
         y = write_back(y.unflatten(1, (self.routes, -1)), x.shape[-2:])
         return self.out_proj(self.norm(y) * exact.silu(gate))
 

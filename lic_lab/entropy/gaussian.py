@@ -49,7 +49,7 @@ def _symmetric(pmf: np.ndarray) -> np.ndarray:
 
 def table_index(scale: Tensor) -> Tensor:
     """Give the table of each standard deviation, any shape: comparisons only, so equal on every device."""
-    return torch.bucketize(scale, scale_boundaries().to(scale.device, scale.dtype))
+    return torch.bucketize(scale.contiguous(), scale_boundaries().to(scale.device, scale.dtype))
 
 
 def likelihood(residual: Tensor, scale: Tensor, *, floor: float = LIKELIHOOD_FLOOR) -> Tensor:

@@ -96,6 +96,18 @@ class BareLatent(nn.Module):
         return self.context(y, hyper, wire)
 
 
+def latent_model(
+    latent: int, hyper: int, widths: tuple[int, int, int], context: nn.Module, *, middle: int = 0,
+    hyperprior: bool = True,
+) -> nn.Module:  # fmt: skip
+    """Make the entropy model of a latent: with z below it, with a middle latent too, or with nothing."""
+    if not hyperprior:
+        return BareLatent(widths[-1], context)
+    if middle:
+        return MiddleLatent(latent, hyper, widths, context, middle=middle)
+    return HyperLatent(latent, hyper, widths, context)
+
+
 class MeanScale(nn.Module):
     """Use no context: the hyper features are the means and the scales, (b, 2 latent, h, w)."""
 

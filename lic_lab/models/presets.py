@@ -9,6 +9,7 @@ from functools import partial
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.models.charm import Charm
+from lic_lab.models.cmamba import CMamba
 from lic_lab.models.hyperprior import Hyperprior
 
 # Nine rungs from about 0.1 to 1.2 bpp, each 1.9 times the one before.
@@ -30,6 +31,17 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             hidden=(112, 80), kernels=(3, 3, 1), lambdas=LADDER, shortcut="dct",
         ),
         "paper": partial(Charm),
+    },
+    "cmamba": {
+        "tiny": partial(
+            CMamba, (8, 8, 12), (1, 1, 1), 24, 8, (12, 12, 16), slices=(4, 8, 12), context_width=12,
+            state=4, expand=1, kernel=1, residual=(), lambdas=LADDER[::4], shortcut="dct",
+        ),
+        "lab": partial(  # pools by the mean, which does not grow from training crops to whole pictures
+            CMamba, (32, 64, 96), (1, 1, 2), 256, 64, (128, 128, 128), slices=(16, 16, 32, 64, 128), context_width=128,
+            state=8, expand=1, pool="avg", kernel=1, residual=(), lambdas=LADDER, shortcut="dct",
+        ),
+        "paper": partial(CMamba),
     },
 }  # fmt: skip
 

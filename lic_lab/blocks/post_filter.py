@@ -15,9 +15,10 @@ BOUND = 0.5  # rounding errs by half a step at most
 class PostFilter(nn.Module):
     """Move a rounded latent towards what it was before rounding, by at most half a step.
 
-    f = y_hat + P(y_hat);   P = tanh(filter(y_hat) + iDWT(refine(DWT(y_hat)))) / 2, Haar, one filter a band.
-    Shapes: (b, c, h, w) in units of quantisation steps -> same, any h, w; it starts as the identity.
-    wavelet: with the refinement in the bands, or without.
+    f = y_hat + P(y_hat);   P = tanh(own(u) + mixed(u) + iDWT(refined(asinh DWT(y_hat)))) / 2, u = asinh(y_hat).
+    own: a depthwise 3x3, each channel by its neighbours; mixed: separable convolutions, channels by one another;
+    refined: the same in each Haar band, left out with `wavelet=False`. All start at zero, so f as the identity.
+    Shapes: (b, c, h, w) in units of quantisation steps -> same, any h, w.
     Source: Fu et al., arXiv 2206.10618 (its abstract; its code has no such filter). The code of Asymmetric-Learned-
     Image-Compression bounds P to 0.1, shrinks f by a gate, and trains it with a constant; `error` has a gradient.
     """
@@ -25,17 +26,21 @@ class PostFilter(nn.Module):
     def __init__(self, channels: int, *, hidden: int | None = None, wavelet: bool = True):
         super().__init__()
         hidden = hidden or max(channels // 4, 4)
-        self.filter = _residual(channels, hidden)
-        self.refine = nn.ModuleList(_residual(channels, hidden) for _ in range(4)) if wavelet else None
+        self.own = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.mixed = _separable(channels, hidden)
+        self.refined = nn.ModuleList(_separable(channels, hidden) for _ in range(4)) if wavelet else None
+        nn.init.zeros_(self.own.weight)
+        nn.init.zeros_(self.own.bias)
 
     def forward(self, y_hat: Map) -> Map:
         return y_hat + self.correction(y_hat)
 
     def correction(self, y_hat: Map) -> Map:
         """Give P(y_hat), (b, c, h, w) -> same, in [-0.5, 0.5]."""
-        p = self.filter(torch.asinh(y_hat))  # large values say little about their last half step
-        if self.refine is not None:
-            bands = [net(torch.asinh(band)) for net, band in zip(self.refine, dwt2(y_hat), strict=True)]
+        u = torch.asinh(y_hat)  # large values say little about their last half step
+        p = self.own(u) + self.mixed(u)
+        if self.refined is not None:
+            bands = [net(torch.asinh(band)) for net, band in zip(self.refined, dwt2(y_hat), strict=True)]
             p = p + idwt2(tuple(bands), y_hat.shape[-2:])
         return BOUND * torch.tanh(p)
 
@@ -48,7 +53,7 @@ class PostFilter(nn.Module):
         return ((self(y_hat.detach()) - y.detach()) ** 2).flatten(1).mean(1)
 
 
-def _residual(channels: int, hidden: int) -> nn.Sequential:
+def _separable(channels: int, hidden: int) -> nn.Sequential:
     """Two separable convolutions and a 1x1 that starts at zero."""
     net = nn.Sequential(
         DSC(channels, hidden), nn.PReLU(hidden),

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from lic_lab.blocks.post_filter import PostFilter
+from lic_lab.ops.wavelets import dwt2, idwt2
 
 SIZES = [(8, 8), (5, 7), (1, 6), (1, 1)]
 
@@ -41,9 +42,16 @@ def test_it_never_moves_a_value_by_more_than_half_a_step(size, wavelet):
     assert torch.equal(block(y_hat), y_hat + moved)
 
 
-def test_without_the_wavelet_it_has_the_spatial_filter_alone():
-    with_bands, without = (sum(p.numel() for p in PostFilter(4, wavelet=w).parameters()) for w in (True, False))
-    assert with_bands == 5 * without
+def test_the_correction_is_the_formula_written_out():
+    block, y_hat = randomised(), 3 * torch.randn(2, 4, 6, 8)
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter *= 0.1
+    refined = idwt2(tuple(net(torch.asinh(band)) for net, band in zip(block.refined, dwt2(y_hat), strict=True)), (6, 8))
+    terms = block.own(torch.asinh(y_hat)) + block.mixed(torch.asinh(y_hat)) + refined
+    assert torch.allclose(block.correction(y_hat), 0.5 * torch.tanh(terms), atol=1e-6)
+    block.refined = None
+    assert not torch.allclose(block.correction(y_hat), 0.5 * torch.tanh(terms), atol=1e-3)
 
 
 @pytest.mark.parametrize("wavelet", [True, False])
@@ -60,7 +68,7 @@ def test_the_error_has_a_gradient_for_every_parameter_of_the_filter_and_for_noth
 def test_at_the_start_the_last_layers_already_have_a_gradient():
     block, y = PostFilter(4, hidden=8), latent(0)
     block.error(y, y.round()).sum().backward()
-    assert all(net[-1].weight.grad.abs().sum() > 0 for net in (block.filter, *block.refine))
+    assert all(net[-1].weight.grad.abs().sum() > 0 for net in (block.mixed, *block.refined))
 
 
 def test_the_error_counts_squared_steps_of_each_picture():

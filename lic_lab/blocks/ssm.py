@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,20 +20,28 @@ class Scan(nn.Module):
     """Run the recurrence; a module without parameters, so that its backend can be set and its work be counted.
 
     Shapes as `ops.selective_scan`: u, delta, gate (b, d, l); A (d, n); B, C (b, g, n, l); D, bias (d) -> (b, d, l).
+    carry: its `initial_state` and `return_last_state`, where a sequence comes in pieces.
     """
 
     def __init__(self, state: int):
         super().__init__()
         self.state, self.backend = state, "auto"
 
-    def forward(self, u, delta, A_log, B, C, D, bias, gate=None) -> Tensor:
+    def forward(self, u, delta, A_log, B, C, D, bias, gate=None, **carry) -> Tensor | tuple[Tensor, Tensor]:
         backend = "exact" if is_coding(u, A_log) else self.backend
         A = -exact.exp(A_log.to(torch.promote_types(u.dtype, torch.float32)))
-        return selective_scan(u, delta, A, B, C, D, gate, bias, delta_softplus=True, backend=backend)
+        return selective_scan(u, delta, A, B, C, D, gate, bias, delta_softplus=True, backend=backend, **carry)
 
     def macs(self, shape: tuple[int, ...]) -> int:
         """Count 3 multiply-accumulates per state and step for u (b, d, l): decay, write, read."""
         return 3 * math.prod(shape) * self.state
+
+
+class Memory(NamedTuple):
+    """What is kept between two pieces of a sequence: the last inputs (b, d, conv - 1) and the state (b, d, n)."""
+
+    inputs: Tensor
+    state: Tensor
 
 
 class SelectiveSSM(nn.Module):
@@ -60,11 +69,25 @@ class SelectiveSSM(nn.Module):
 
     def forward(self, x: Tokens) -> Tokens:
         u, gate = self.in_proj(x).transpose(1, 2).chunk(2, dim=1)  # each (b, d, l)
-        u = exact.silu(self.conv1d(u))
+        y = self._scan(exact.silu(self.conv1d(u)), gate)
+        return self.out_proj(y.transpose(1, 2))
+
+    def resume(self, x: Tokens, memory: Memory | None = None) -> tuple[Tokens, Memory]:
+        """Read the next piece of a sequence, (b, l, dim) -> same, and say what the piece after it will need.
+
+        memory: of the piece before, None at the start. Pieces give what the whole gives; when coding, to the bit.
+        """
+        u, gate = self.in_proj(x).transpose(1, 2).chunk(2, dim=1)
+        kept = self.conv1d.kernel_size[0] - 1
+        u = torch.cat([memory.inputs, u], dim=-1) if memory else nn.functional.pad(u, (kept, 0))  # (b, d, kept + l)
+        near, state = exact.silu(self.conv1d(u)[..., kept:]), memory.state if memory else None
+        y, state = self._scan(near, gate, initial_state=state, return_last_state=True)
+        return self.out_proj(y.transpose(1, 2)), Memory(u[..., u.shape[-1] - kept :], state)
+
+    def _scan(self, u: Tensor, gate: Tensor, **carry) -> Tensor | tuple[Tensor, Tensor]:
         steps, B, C = self.x_proj(u.transpose(1, 2)).split([self.rank, self.scan.state, self.scan.state], dim=-1)
         delta = self.dt_proj(steps).transpose(1, 2)  # (b, d, l), the bias included
-        y = self.scan(u, delta, self.A_log, B.transpose(1, 2), C.transpose(1, 2), self.D, None, gate)
-        return self.out_proj(y.transpose(1, 2))
+        return self.scan(u, delta, self.A_log, B.transpose(1, 2), C.transpose(1, 2), self.D, None, gate, **carry)
 
 
 def decay_start(channels: int, state: int) -> Tensor:

@@ -93,6 +93,23 @@ def test_sequences_of_any_length_keep_their_shape(mixer, length):
     assert mixer(tokens(2, length, 6)).shape == (2, length, 6)
 
 
+# Inverse
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@torch.no_grad()
+def test_a_sequence_in_pieces_gives_what_the_whole_gives(mixer, dtype):
+    x, memory, parts = tokens(2, 30, 6, dtype=dtype), None, []
+    for piece in x.split([1, 1, 2, 20, 5, 1], dim=1):
+        y, memory = mixer.resume(piece, memory)
+        assert [tuple(kept.shape) for kept in memory] == [(2, 12, 3), (2, 12, 5)]
+        parts.append(y)
+    if dtype == torch.float64:  # coding
+        assert torch.equal(torch.cat(parts, dim=1), mixer(x))
+    else:
+        assert_near([torch.cat(parts, dim=1)], [mixer(x)], 1e-5)
+
+
 # Reference
 
 

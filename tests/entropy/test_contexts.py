@@ -7,6 +7,7 @@ import torch
 
 from lic_lab.coding.fast import Decoder, Encoder
 from lic_lab.entropy.hyper import BareLatent, HyperLatent, MeanScale, MiddleLatent
+from lic_lab.entropy.raster import RasterContext, ScanRasterContext
 from lic_lab.entropy.slices import SliceContext, conv_step
 from lic_lab.entropy.ssm_context import ssm_step, two_pass_step
 from lic_lab.entropy.wires import Decode, Encode, Estimate
@@ -23,18 +24,25 @@ STEPS = {
     "forward checkerboard": partial(two_pass_step, **SMALL, kind="forward"),
     "local checkerboard": partial(two_pass_step, **SMALL, kind="none", residual=None),
 }
+SERIAL = {
+    "raster": partial(RasterContext, 12, 10, hidden=8),
+    "scanned raster": partial(ScanRasterContext, 12, 10, **SMALL),
+}
 
 
-@pytest.fixture(params=["mean scale", "no side", "three scales", *STEPS])
+@pytest.fixture(params=["mean scale", "no side", "three scales", *STEPS, *SERIAL])
 def latent(request):
     torch.manual_seed(0)
     if request.param == "mean scale":
         model = HyperLatent(12, 6, (12, 12, 24), MeanScale()).eval()
         torch.nn.init.constant_(model.synthesis[-1].bias[12:], 2.0)
         return model
-    context = SliceContext((4, 8), 10, STEPS.get(request.param, STEPS["slices"]))
+    slices = partial(SliceContext, (4, 8), 10, STEPS.get(request.param, STEPS["slices"]))
+    context = SERIAL.get(request.param, slices)()
     for name, bias in context.named_parameters():
-        if name.endswith("params.bias"):  # scales near that of y: in the tails the tables are coarser than the estimate
+        if name.endswith(
+            ("params.bias", "params.2.bias")
+        ):  # scales near that of y: in the tails the tables are coarser than the estimate
             torch.nn.init.constant_(bias[len(bias) // 2 :], 2.0)
     if request.param == "no side":
         return BareLatent(10, context).eval()

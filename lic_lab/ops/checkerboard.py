@@ -21,8 +21,8 @@ def split(x: Tensor) -> tuple[Tensor, Tensor]:
 
     Nothing is padded at odd sizes, so an entropy coder pushes exactly the h * w values.
     """
-    anchors = anchor_mask(*x.shape[-2:], x.device)
-    return x[..., anchors], x[..., ~anchors]
+    x, places = x.flatten(-2), _places(*x.shape[-2:], x.device)
+    return x[..., places[0]], x[..., places[1]]
 
 
 def merge(anchors: Tensor, others: Tensor, size: tuple[int, int]) -> Tensor:
@@ -33,8 +33,16 @@ def merge(anchors: Tensor, others: Tensor, size: tuple[int, int]) -> Tensor:
     h, w = size
     if (anchors.shape[-1], others.shape[-1]) != ((h * w + 1) // 2, h * w // 2):
         raise LicLabError(f"{anchors.shape[-1]} anchors and {others.shape[-1]} others do not make a map of {h} x {w}")
-    mask = anchor_mask(h, w, anchors.device)
-    x = anchors.new_empty((*anchors.shape[:-1], h, w))
-    x[..., mask] = anchors
-    x[..., ~mask] = others
-    return x
+    x, places = anchors.new_empty((*anchors.shape[:-1], h * w)), _places(h, w, anchors.device)
+    x[..., places[0]] = anchors
+    x[..., places[1]] = others
+    return x.unflatten(-1, size)
+
+
+def _places(h: int, w: int, device: str | torch.device) -> tuple[Tensor, Tensor]:
+    """Give the places (row * w + column) of anchors and others in raster order; a mask would need numbers to count."""
+    even = torch.arange(0, h * w, 2, device=device)
+    if w % 2:  # rows begin with either kind by themselves
+        return even, torch.arange(1, h * w, 2, device=device)
+    odd_row = even // w % 2
+    return even + odd_row, even + 1 - odd_row

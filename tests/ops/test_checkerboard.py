@@ -19,6 +19,20 @@ def test_split_takes_each_value_once_and_merge_puts_it_back(h, w):
     assert torch.equal(merge(anchors, others, (h, w)), x)
 
 
+@settings(max_examples=30, deadline=None)
+@given(SIDES, SIDES)
+def test_split_follows_the_mask(h, w):
+    x, mask = torch.rand(2, h, w), anchor_mask(h, w)
+    anchors, others = split(x)
+    assert torch.equal(anchors, x[..., mask]) and torch.equal(others, x[..., ~mask])
+
+
+def test_tensors_without_numbers_have_halves_too():
+    anchors, others = split(torch.empty(2, 3, 5, 7, device="meta"))
+    assert anchors.shape == (2, 3, 18) and others.shape == (2, 3, 17)
+    assert merge(anchors, others, (5, 7)).shape == (2, 3, 5, 7)
+
+
 def test_the_mask_is_a_chessboard():
     assert anchor_mask(2, 3).tolist() == [[True, False, True], [False, True, False]]
 

@@ -119,7 +119,7 @@ class Trainer:
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16):
             output = self.model(x, rate)
         terms = rate_distortion(x, output, lmbda)
-        loss = balanced(terms, lmbda)
+        loss = balanced(terms, lmbda) + sum(self._extra(output.extra, step).values())
         self._refuse_nan("loss", loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -128,6 +128,11 @@ class Trainer:
         self.average.update_parameters(self.model)
         self.progress.step = step + 1
         self._smooth(loss=loss, bpp=terms.bpp.mean(), psnr=terms.psnr.mean())
+
+    def _extra(self, terms: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """Weigh what the model adds to the objective, as long as its schedule says."""
+        schedule = {name: self.model.extra_weights[name] for name in terms}
+        return {name: weight * terms[name].mean() for name, (weight, until) in schedule.items() if step < until}
 
     def _refuse_nan(self, what: str, value: Tensor) -> None:
         """Stop before a weight is touched, so that no state with NaN in it is ever saved."""

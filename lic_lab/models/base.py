@@ -37,6 +37,7 @@ class Codec(nn.Module):
     code: int  # 1 ... 255, written into every file
     stride = 16  # x (b, 3, h, w) -> y (b, latent, h/16, w/16)
     halo: int | None = None  # rows (a multiple of 64) that a transform looks beyond a strip; None: it needs the whole
+    sees_all = False  # whether scans or pools see a whole picture; of a large one they see a strip and its halo
     extra_weights: dict[str, tuple[float, int]] = {}  # weight of each of `extra_terms`, and the step where it ends
     multiple = 64  # pictures are padded to this, so that z has whole rows and columns
 

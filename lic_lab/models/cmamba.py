@@ -29,6 +29,7 @@ class CMamba(Codec):
     """
 
     code = 4
+    halo, sees_all = 64, True
 
     def __init__(
         self, widths=(96, 192, 320), depths=(2, 4, 6), latent=320, hyper=192, features=(256, 320, 640),

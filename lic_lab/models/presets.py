@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from functools import partial
 
 from lic_lab.errors import LicLabError
+from lic_lab.models.asymmetric import Asymmetric
 from lic_lab.models.base import Codec
 from lic_lab.models.charm import Charm
 from lic_lab.models.cmamba import CMamba
@@ -42,6 +43,17 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             state=8, expand=1, pool="avg", kernel=1, residual=(), lambdas=LADDER, shortcut="dct",
         ),
         "paper": partial(CMamba),
+    },
+    "asymmetric": {
+        "tiny": partial(
+            Asymmetric, (16, 16, 16), 24, 8, (12, 16), (16, 8, 8, 4, 2), expand=(2, 2, 2), slices=(8, 16),
+            context_width=12, state=4, lambdas=LADDER[::4], shortcut="dct",
+        ),
+        "lab": partial(
+            Asymmetric, (32, 96, 192), 256, 64, (96, 128), (160, 128, 80, 32, 12), expand=(2, 4, 4),
+            slices=(16, 32, 64, 144), context_width=64, state=8, lambdas=LADDER, shortcut="dct",
+        ),
+        "paper": partial(Asymmetric),
     },
 }  # fmt: skip
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from lic_lab.models.checkpoints import load_weights, save_model
-from lic_lab.models.presets import build
+from lic_lab.models.presets import PRESETS, build
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES = ["hyperprior", "charm"]
+NAMES = list(PRESETS)
 
 
 def latent_hash(model, data: bytes) -> str:

@@ -121,9 +121,9 @@ def unpack(data: bytes) -> tuple[Header, bytes, int]:
     if not data.startswith(MAGIC):
         raise CorruptStreamError(f"this is not a .lic file: it looks like {_looks_like(data)}")
     if len(data) > 3 and data[3] >> 2 != VERSION:
+        mend = "update lic_lab, or get the file again" if data[3] >> 2 > VERSION else "encode the picture again"
         raise CorruptStreamError(
-            f"this .lic file has format version {data[3] >> 2} and this lic_lab reads {VERSION}: update lic_lab, "
-            "or get the file again"
+            f"this .lic file has format version {data[3] >> 2} and this lic_lab reads {VERSION}: {mend}"
         )
     width, at = _read_varint(data, 9)
     height, at = _read_varint(data, at)

@@ -37,8 +37,8 @@ def test_the_largest_picture_costs_23_bytes_and_the_smallest_19(monkeypatch):
     assert len(pack(Header(1, bytes(4), 1, 1), b"", 0)) == 19
 
 
-def test_the_bytes_are_those_of_the_first_release():
-    golden = "4c49430603" + "01abcdef" + "8006" + "8004" + "0010" + GOLDEN_CHECKS
+def test_the_bytes_are_those_of_the_released_format():
+    golden = "4c49430a03" + "01abcdef" + "8006" + "8004" + "0010" + GOLDEN_CHECKS
     assert pack(HEADER, PAYLOAD, 0x12345678).hex() == golden + PAYLOAD.hex()
 
 
@@ -111,7 +111,10 @@ def test_other_files_are_refused_by_what_they_look_like(data, said):
 def test_a_later_version_is_refused_by_its_number():
     data = bytearray(pack(HEADER, PAYLOAD, 5))
     data[3] = (container.VERSION + 1) << 2 | 1
-    with pytest.raises(CorruptStreamError, match=r"version 2 .* update lic_lab"):
+    with pytest.raises(CorruptStreamError, match=rf"version {container.VERSION + 1} .* update lic_lab"):
+        unpack(bytes(data))
+    data[3] = 1 << 2 | 1
+    with pytest.raises(CorruptStreamError, match="version 1 .* encode the picture again"):
         unpack(bytes(data))
 
 
@@ -138,4 +141,4 @@ def test_a_header_that_does_not_fit_is_refused(change):
         Header(**({"codec": 1, "fingerprint": b"abcd", "width": 5, "height": 5} | change))
 
 
-GOLDEN_CHECKS = "7d993a0b38dd"
+GOLDEN_CHECKS = "fcd4300e38dd"

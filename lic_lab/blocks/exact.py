@@ -65,23 +65,6 @@ class ExactLinear(_Exact, nn.Linear):
         return F.linear(x, weight)
 
 
-class _Routes(nn.Module):
-    def __init__(self, routes: int, inputs: int, outputs: int):
-        super().__init__()
-        self.routes, self.bias = routes, None
-        self.weight = nn.Parameter(torch.empty(routes * outputs, inputs).uniform_(-(inputs**-0.5), inputs**-0.5))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.matmul(self.weight.unflatten(0, (self.routes, -1)), x)
-
-
-class ExactRoutes(_Exact, _Routes):
-    """A linear map for each route, (b, routes, inputs, l) -> (b, routes, outputs, l), exact on float64 input."""
-
-    def _exact(self, x: Tensor, weight: Tensor) -> Tensor:
-        return torch.matmul(weight.unflatten(0, (self.routes, -1)), x)
-
-
 class ExactConv2d(_Exact, nn.Conv2d):
     """A convolution, (b, c, h, w) -> (b, c', h, w), that is exact on float64 input; stride 1 there."""
 

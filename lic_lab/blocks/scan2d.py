@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
 
-from lic_lab.blocks.exact import ChannelNorm, ExactLayerNorm, ExactLinear, ExactRoutes, exact_conv
-from lic_lab.blocks.ssm import Scan, SelectiveSSM, decay_start, step_start
+from lic_lab.blocks.exact import ChannelNorm, ExactLayerNorm, ExactLinear, exact_conv
+from lic_lab.blocks.ssm import Selection, SelectiveSSM
 from lic_lab.errors import LicLabError
 from lic_lab.ops import exact
 from lic_lab.types import Map
@@ -42,11 +43,11 @@ class BiScanBlock(nn.Module):
 
 
 class SS2D(nn.Module):
-    """Scan a map along four routes at once: rows, columns, and both backwards, each with its own selection.
+    """Scan a map along four routes, each with a selection of its own, and add what they say.
 
     Shapes: (b, dim, h, w) -> same.   routes: 4; 2 reads rows and back, 1 only rows (ablation).
-    Legend: d = expand dim inner channels, k routes, n = state, r = ceil(dim / 16). u, the scanned value, passes a
-    depthwise 3x3 convolution; along route k its token t gives B_t, C_t (n) and, through r numbers, delta_t (d).
+    The scanned value u passes a depthwise 3x3 convolution first; the sum of the routes is normalised and gated.
+    Legend: d = expand dim inner channels.
     Source: VMamba, arXiv 2401.10166, Sec. 4.2 (SS2D), with the gate of CSM's and MambaVC's blocks.
     """
 
@@ -55,51 +56,36 @@ class SS2D(nn.Module):
         if routes not in (1, 2, 4):
             raise LicLabError(f"{routes} routes: use 4, 2 (rows and back) or 1 (rows)")
         inner, rank = expand * dim, math.ceil(dim / 16)
-        self.routes, self.split = routes, (routes * rank, routes * state, routes * state)
         self.in_proj = exact_conv(dim, 2 * inner, 1)
         self.local = exact_conv(inner, inner, 3, groups=inner)
-        self.select = exact_conv(inner, sum(self.split), 1)  # steps, B and C of every route
-        self.steps = ExactRoutes(routes, rank, inner)
-        self.steps_bias = nn.Parameter(step_start(routes * inner))
-        self.A_log = nn.Parameter(decay_start(routes * inner, state))
-        self.D = nn.Parameter(torch.ones(routes * inner))
-        self.scan = Scan(state)
+        self.routes = nn.ModuleList(Selection(inner, state, rank) for _ in range(routes))
         self.norm = ChannelNorm(inner)
         self.out_proj = exact_conv(inner, dim, 1)
 
     def forward(self, x: Map) -> Map:
         u, gate = self.in_proj(x).chunk(2, dim=1)  # each (b, d, h, w)
         u = exact.silu(self.local(u))
-        steps, B, C = self.select(u).split(self.split, dim=1)
-        steps, B, C = (read(t.unflatten(1, (self.routes, -1))) for t in (steps, B, C))  # (b, k, r or n, l)
-        delta = self.steps(steps).flatten(1, 2)  # (b, k d, l)
-        u = read(u[:, None].expand(-1, self.routes, -1, -1, -1)).flatten(1, 2)
-        y = self.scan(u, delta, self.A_log, B, C, self.D, self.steps_bias)  # (b, k d, l)
-        y = write_back(y.unflatten(1, (self.routes, -1)), x.shape[-2:])
-        return self.out_proj(self.norm(y) * exact.silu(gate))
+        said = [back(route(read(u)), u.shape[-2:]) for route, (read, back) in zip(self.routes, ROUTES, strict=False)]
+        return self.out_proj(self.norm(reduce(torch.add, said)) * exact.silu(gate))
 
 
-def read(x: Tensor) -> Tensor:
-    """Walk route k over the k-th of the maps: (b, k, c, h, w) -> (b, k, c, l), with k = 1, 2 or 4.
-
-    Routes: rows, rows backwards, columns, columns backwards.
-    """
-    tokens = [x[:, 0].flatten(-2)]
-    if x.shape[1] > 1:
-        tokens.append(x[:, 1].flatten(-2).flip(-1))
-    if x.shape[1] > 2:
-        tokens += [x[:, 2].transpose(-1, -2).flatten(-2), x[:, 3].transpose(-1, -2).flatten(-2).flip(-1)]
-    return torch.stack(tokens, dim=1)
+def read_rows(x: Map) -> Tensor:
+    """Read a map row after row: (b, d, h, w) -> (b, d, l), the channels of a token side by side in memory."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2).transpose(1, 2)
 
 
-def write_back(y: Tensor, size: tuple[int, int]) -> Map:
-    """Put the tokens of every route back where they were read, and add: (b, k, c, l) and (h, w) -> (b, c, h, w)."""
-    rows = y[:, 0] if y.shape[1] == 1 else y[:, 0] + y[:, 1].flip(-1)
-    out = rows.unflatten(-1, size)
-    if y.shape[1] > 2:
-        columns = (y[:, 2] + y[:, 3].flip(-1)).unflatten(-1, size[::-1])
-        out = out + columns.transpose(-1, -2)
-    return out
+def rows_back(y: Tensor, size: tuple[int, int]) -> Map:
+    """Undo `read_rows`: (b, d, l) and (h, w) -> (b, d, h, w)."""
+    return y.unflatten(2, size)
+
+
+ROUTES = (
+    (read_rows, rows_back),
+    (lambda x: read_rows(x).flip(2), lambda y, size: rows_back(y.flip(2), size)),
+    (lambda x: read_rows(x.mT), lambda y, size: rows_back(y, size[::-1]).mT),
+    (lambda x: read_rows(x.mT).flip(2), lambda y, size: rows_back(y.flip(2), size[::-1]).mT),
+)
+"""How each route reads a map, and how its tokens go back: rows, rows from the end, columns, columns from the end."""
 
 
 class VSSBlock(nn.Module):

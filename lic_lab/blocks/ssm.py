@@ -44,33 +44,51 @@ class Memory(NamedTuple):
     state: Tensor
 
 
-class SelectiveSSM(nn.Module):
+class Selection(nn.Module):
+    """Scan a sequence under the control of its own tokens: u_t chooses what is forgotten, written and read at step t.
+
+    u (b, d, l), gate (b, d, l) or None -> (b, d, l).   [r_t, B_t, C_t] = x_proj u_t,  delta_t = softplus(dt_proj r_t),
+    h_t = exp(delta_t A) h_(t-1) + delta_t B_t u_t,  y_t = (C_t h_t + D u_t) silu(gate_t),  with A = -exp(A_log).
+    Legend: d = inner, n = state, r = rank of the step size.   carry: see `Scan`.
+    Source: Gu and Dao, "Mamba", arXiv 2312.00752, Algorithm 2.
+    """
+
+    def __init__(self, inner: int, state: int, rank: int):
+        super().__init__()
+        self.x_proj = ExactLinear(inner, rank + 2 * state, bias=False)
+        self.dt_proj = ExactLinear(rank, inner)
+        self.A_log = nn.Parameter(decay_start(inner, state))
+        self.D = nn.Parameter(torch.ones(inner))
+        self.scan, self.sizes = Scan(state), (rank, state, state)
+        nn.init.uniform_(self.dt_proj.weight, -(rank**-0.5), rank**-0.5)
+        self.dt_proj.bias = nn.Parameter(step_start(inner))
+
+    def forward(self, u: Tensor, gate: Tensor | None = None, **carry) -> Tensor | tuple[Tensor, Tensor]:
+        steps, B, C = self.x_proj(u.transpose(1, 2)).split(self.sizes, dim=-1)  # (b, l, r), (b, l, n) twice
+        delta = self.dt_proj(steps).transpose(1, 2)  # (b, d, l), the bias included
+        return self.scan(u, delta, self.A_log, B.transpose(1, 2), C.transpose(1, 2), self.D, None, gate, **carry)
+
+
+class SelectiveSSM(Selection):
     """Mix tokens by a selective state-space model: each channel carries a state that the tokens themselves control.
 
     Tokens (b, l, dim) -> same; token t sees the tokens 0 ... t. Parameters have the names and shapes of
     `mamba_ssm.Mamba`, whose weights can be loaded. Exact on float64 input (see `blocks.exact`).
-    Legend: d = expand dim inner channels, n = state, r = rank of the step size, ceil(dim / 16) unless given.
-    Source: Gu and Dao, "Mamba", arXiv 2312.00752, Sec. 3.4 and Algorithm 2.
+    The scan has expand * dim channels; rank is ceil(dim / 16) unless given.
+    Source: Gu and Dao, "Mamba", arXiv 2312.00752, Sec. 3.4.
     """
 
     def __init__(self, dim: int, *, state: int = 16, expand: int = 2, conv: int = 4, rank: int | None = None):
-        super().__init__()
-        inner, self.rank = expand * dim, rank or math.ceil(dim / 16)
+        inner = expand * dim
+        super().__init__(inner, state, rank or math.ceil(dim / 16))
         self.in_proj = ExactLinear(dim, 2 * inner, bias=False)
         self.conv1d = CausalConv1d(inner, conv)
-        self.x_proj = ExactLinear(inner, self.rank + 2 * state, bias=False)
-        self.dt_proj = ExactLinear(self.rank, inner)
-        self.A_log = nn.Parameter(decay_start(inner, state))
-        self.D = nn.Parameter(torch.ones(inner))
         self.out_proj = ExactLinear(inner, dim, bias=False)
-        self.scan = Scan(state)
-        nn.init.uniform_(self.dt_proj.weight, -(self.rank**-0.5), self.rank**-0.5)
-        self.dt_proj.bias = nn.Parameter(step_start(inner))
 
     def forward(self, x: Tokens) -> Tokens:
         u, gate = self.in_proj(x).transpose(1, 2).chunk(2, dim=1)  # each (b, d, l)
-        y = self._scan(exact.silu(self.conv1d(u)), gate)
-        return self.out_proj(y.transpose(1, 2))
+        u = exact.silu(self.conv1d(u))
+        return self.out_proj(super().forward(u, gate).transpose(1, 2))
 
     def resume(self, x: Tokens, memory: Memory | None = None) -> tuple[Tokens, Memory]:
         """Read the next piece of a sequence, (b, l, dim) -> same, and say what the piece after it will need.
@@ -81,13 +99,8 @@ class SelectiveSSM(nn.Module):
         kept = self.conv1d.kernel_size[0] - 1
         u = torch.cat([memory.inputs, u], dim=-1) if memory else nn.functional.pad(u, (kept, 0))  # (b, d, kept + l)
         near, state = exact.silu(self.conv1d(u)[..., kept:]), memory.state if memory else None
-        y, state = self._scan(near, gate, initial_state=state, return_last_state=True)
+        y, state = super().forward(near, gate, initial_state=state, return_last_state=True)
         return self.out_proj(y.transpose(1, 2)), Memory(u[..., u.shape[-1] - kept :], state)
-
-    def _scan(self, u: Tensor, gate: Tensor, **carry) -> Tensor | tuple[Tensor, Tensor]:
-        steps, B, C = self.x_proj(u.transpose(1, 2)).split([self.rank, self.scan.state, self.scan.state], dim=-1)
-        delta = self.dt_proj(steps).transpose(1, 2)  # (b, d, l), the bias included
-        return self.scan(u, delta, self.A_log, B.transpose(1, 2), C.transpose(1, 2), self.D, None, gate, **carry)
 
 
 def decay_start(channels: int, state: int) -> Tensor:

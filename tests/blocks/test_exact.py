@@ -9,7 +9,6 @@ from lic_lab.blocks.exact import (
     ChannelNorm,
     ExactLayerNorm,
     ExactLinear,
-    ExactRoutes,
     exact_conv,
     exact_up,
 )
@@ -78,7 +77,6 @@ def test_a_layer_too_large_for_53_bits_is_refused():
 OTHERS = {
     "linear": (lambda: ExactLinear(24, 10), (2, 9, 24)),
     "linear without bias": (lambda: ExactLinear(24, 10, bias=False), (2, 9, 24)),
-    "routes": (lambda: ExactRoutes(4, 3, 8), (2, 4, 3, 9)),
     "causal convolution": (lambda: CausalConv1d(24, 4), (2, 24, 9)),
     "depthwise convolution": (lambda: exact_conv(24, 24, 3, groups=24), (2, 24, 5, 7)),
     "grouped convolution": (lambda: exact_conv(24, 48, 3, groups=4), (2, 24, 5, 7)),

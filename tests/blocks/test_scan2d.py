@@ -6,14 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lic_lab.blocks.scan2d import SS2D, BiScanBlock, VSSBlock, read, write_back
+from lic_lab.blocks.scan2d import ROUTES, SS2D, BiScanBlock, VSSBlock
 from lic_lab.blocks.ssm import Scan
 from lic_lab.errors import LicLabError
 from lic_lab.ops.orders import inverse, order
 from lic_lab.ops.selective_scan import backends, selective_scan, workers
 
 RUNNING = [name for name, reason in backends().items() if not reason and name != "shapes"]
-ROUTES = ("raster", "reverse", "column", "column-reverse")  # in the order of the parameters
+ORDERS = ("raster", "reverse", "column", "column-reverse")  # of `ROUTES`, by their names in ops.orders
 BLOCKS = {
     "bi": lambda: BiScanBlock(6, state=5),
     "forward": lambda: BiScanBlock(6, state=5, expand=1, directions="forward"),
@@ -31,7 +31,7 @@ def moved(module):
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             parameter += (0.1 if "A_log" in name else 0.3) * torch.randn_like(parameter)
-            if name.endswith(("dt_proj.bias", "steps_bias")):
+            if name.endswith("dt_proj.bias"):
                 parameter += 2
     return module
 
@@ -86,17 +86,24 @@ def test_what_there_is_not_is_refused_with_what_there_is():
 
 
 def test_four_routes_visit_every_pixel_and_bring_it_back_fourfold():
-    x = torch.arange(6.0).view(1, 1, 1, 2, 3)
-    routes = read(x.expand(-1, 4, -1, -1, -1))  # (b, k, c, l)
-    assert routes[0, :, 0].tolist() == [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [0, 3, 1, 4, 2, 5], [5, 2, 4, 1, 3, 0]]
-    assert torch.equal(write_back(routes, (2, 3)), 4 * x[0])
+    x = torch.arange(6.0).view(1, 1, 2, 3)
+    read = [go(x) for go, _ in ROUTES]
+    assert torch.cat(read)[:, 0].tolist() == [
+        [0, 1, 2, 3, 4, 5],
+        [5, 4, 3, 2, 1, 0],
+        [0, 3, 1, 4, 2, 5],
+        [5, 2, 4, 1, 3, 0],
+    ]
+    assert torch.equal(sum(back(y, (2, 3)) for y, (_, back) in zip(read, ROUTES, strict=True)), 4 * x)
 
 
-@pytest.mark.parametrize("routes", [1, 2, 4])
 @pytest.mark.parametrize("size", [(1, 1), (4, 7), (7, 4)])
-def test_what_is_read_is_written_back_where_it_was(routes, size):
-    x = feature_map(2, routes, 3, *size)
-    assert torch.allclose(write_back(read(x), size), x.sum(1), atol=1e-6)
+def test_what_is_read_is_written_back_where_it_was(size):
+    for layout in (torch.contiguous_format, torch.channels_last):
+        x = feature_map(2, 3, *size).contiguous(memory_format=layout)
+        for name, (go, back) in zip(ORDERS, ROUTES, strict=True):
+            assert torch.equal(go(x), x.flatten(2)[..., order(name, *size)])
+            assert torch.equal(back(go(x), size), x)
 
 
 # Reference
@@ -113,20 +120,20 @@ def test_the_vector_of_the_specification_comes_out_of_the_scan():
 @pytest.mark.parametrize(("name", "routes"), [("ss2d", 4), ("two routes", 2), ("one route", 1)])
 def test_routes_together_are_separate_scans_along_permutations(name, routes):
     ss2d, x = made(name), feature_map(2, 6, 4, 7).requires_grad_()
-    n, d = ss2d.scan.state, ss2d.local.in_channels
+    d = ss2d.local.in_channels
 
     def apart(x):
         u, gate = ss2d.in_proj(x).chunk(2, dim=1)
         u = F.silu(ss2d.local(u)).flatten(2)  # (b, d, l)
-        steps, Bs, Cs = ss2d.select(u[..., None])[..., 0].split(ss2d.split, dim=1)
-        r = steps.shape[1] // routes
         total = torch.zeros_like(u)
-        for k, route in enumerate(ROUTES[:routes]):
-            walk, own = order(route, 4, 7), slice(k * d, (k + 1) * d)
-            delta = torch.einsum("dr,brl->bdl", ss2d.steps.weight[own], steps[:, k * r : (k + 1) * r])
-            B, C = (m[:, k * n : (k + 1) * n, walk] for m in (Bs, Cs))
-            A, D, bias = -torch.exp(ss2d.A_log[own]), ss2d.D[own], ss2d.steps_bias[own]
-            y = selective_scan(u[..., walk], delta[..., walk], A, B, C, D, None, bias, delta_softplus=True)
+        for route, name in zip(ss2d.routes, ORDERS[:routes], strict=True):
+            walk = order(name, 4, 7)
+            r, B, C = torch.einsum("od,bdl->bol", route.x_proj.weight, u).split(route.sizes, dim=1)
+            delta = torch.einsum("dr,brl->bdl", route.dt_proj.weight, r)
+            A, bias = -torch.exp(route.A_log), route.dt_proj.bias
+            y = selective_scan(
+                u[..., walk], delta[..., walk], A, B[..., walk], C[..., walk], route.D, None, bias, delta_softplus=True
+            )
             total = total + y[..., inverse(walk)]
         normed = F.layer_norm(total.transpose(1, 2), (d,), ss2d.norm.weight, ss2d.norm.bias).transpose(1, 2)
         return ss2d.out_proj(normed.view_as(gate) * F.silu(gate))

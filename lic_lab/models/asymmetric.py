@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -37,7 +38,7 @@ class Asymmetric(Codec):
     """
 
     code = 5
-    extra_weights = {"post_filter": (5.0, 20_000)}  # as the README's schedule: 5 at first, then nothing
+    extra_weights: ClassVar = {"post_filter": (5.0, 20_000)}  # as the README's schedule: 5 at first, then nothing
     halo = 192  # analysis sees 128 pixels to each side, synthesis 142; attention and filter get the whole latent
 
     def __init__(

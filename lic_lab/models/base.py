@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from fractions import Fraction
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +39,7 @@ class Codec(nn.Module):
     stride = 16  # x (b, 3, h, w) -> y (b, latent, h/16, w/16)
     halo: int | None = None  # rows (a multiple of 64) that a transform looks beyond a strip; None: it needs the whole
     sees_all = False  # whether scans or pools see a whole picture; of a large one they see a strip and its halo
-    extra_weights: dict[str, tuple[float, int]] = {}  # weight of each of `extra_terms`, and the step where it ends
+    extra_weights: ClassVar[dict[str, tuple[float, int]]] = {}  # of `extra_terms`: the weight, and until which step
     multiple = 64  # pictures are padded to this, so that z has whole rows and columns
 
     def __init__(self, latent: int, lambdas: list[float]):

@@ -42,6 +42,7 @@ class BiMamba(Codec):
     """
 
     code = 3
+    halo, sees_all = 64, True
 
     def __init__(
         self, widths=(192, 192, 192), latent=320, hyper=192, features=(320, 480, 640),

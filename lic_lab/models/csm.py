@@ -40,6 +40,7 @@ class CSM(Codec):
     """
 
     code = 6
+    halo, sees_all = 64, True
 
     def __init__(
         self, widths=(256, 256, 256), depths=(2, 2, 2), latent=320, hyper=192, features=(192, 256, 320),

@@ -9,8 +9,10 @@ from functools import partial
 from lic_lab.errors import LicLabError
 from lic_lab.models.asymmetric import Asymmetric
 from lic_lab.models.base import Codec
+from lic_lab.models.bimamba import BiMamba
 from lic_lab.models.charm import Charm
 from lic_lab.models.cmamba import CMamba
+from lic_lab.models.csm import CSM
 from lic_lab.models.hyperprior import Hyperprior
 
 # Nine rungs from about 0.1 to 1.2 bpp, each 1.9 times the one before.
@@ -33,6 +35,17 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
         ),
         "paper": partial(Charm),
     },
+    "bimamba": {
+        "tiny": partial(
+            BiMamba, (8, 8, 12), 24, 8, (12, 12, 16), slices=(4, 8, 12), context_width=12, kernel=3,
+            state=4, expand=1, lambdas=LADDER[::4], shortcut="dct",
+        ),
+        "lab": partial(  # blocks at 1/4 and 1/8: at 1/2 they take most of the time of a CPU
+            BiMamba, (40, 80, 128), 256, 64, (128, 128, 128), scales=(4, 8), slices=(16, 16, 32, 64, 128),
+            context_width=64, kernel=3, state=8, expand=1, lambdas=LADDER, shortcut="dct",
+        ),
+        "paper": partial(BiMamba),
+    },
     "cmamba": {
         "tiny": partial(
             CMamba, (8, 8, 12), (1, 1, 1), 24, 8, (12, 12, 16), slices=(4, 8, 12), context_width=12,
@@ -54,6 +67,17 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             slices=(16, 32, 64, 144), context_width=64, state=8, lambdas=LADDER, shortcut="dct",
         ),
         "paper": partial(Asymmetric),
+    },
+    "csm": {
+        "tiny": partial(
+            CSM, (8, 12, 16), (1, 1, 1), 24, 8, (16, 16, 16), slices=(4, 8, 12), context_width=8, kernel=1,
+            state=4, expand=1, lambdas=LADDER[::4], shortcut="dct",
+        ),
+        "lab": partial(
+            CSM, (32, 96, 192), (1, 1, 1), 256, 64, (128, 128, 128), slices=(16, 16, 32, 64, 128), context_width=96,
+            kernel=1, state=8, expand=1, lambdas=LADDER, shortcut="dct",
+        ),
+        "paper": partial(CSM),
     },
 }  # fmt: skip
 

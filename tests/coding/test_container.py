@@ -114,7 +114,7 @@ def test_a_later_version_is_refused_by_its_number():
     with pytest.raises(CorruptStreamError, match=rf"version {container.VERSION + 1} .* update lic_lab"):
         unpack(bytes(data))
     data[3] = 1 << 2 | 1
-    with pytest.raises(CorruptStreamError, match="version 1 .* encode the picture again"):
+    with pytest.raises(CorruptStreamError, match=r"version 1 .* encode the picture again"):
         unpack(bytes(data))
 
 

@@ -13,6 +13,7 @@ from lic_lab.blocks.post_filter import PostFilter
 from lic_lab.blocks.transforms import with_shortcut
 from lic_lab.blocks.wavelet import DWAN
 from lic_lab.entropy.hyper import MeanScale, latent_model
+from lic_lab.entropy.raster import ScanRasterContext
 from lic_lab.entropy.slices import SliceContext
 from lic_lab.entropy.ssm_context import two_pass_step
 from lic_lab.errors import LicLabError
@@ -33,7 +34,7 @@ class Asymmetric(Codec):
     `paper` has the widths of the code (N = 128, M = 192) and the size that its README claims, 27 MB in float32. The
     code itself has 3.13 M parameters (12.5 MB), of which 1.17 M never get a gradient.
     widths, expand: channels and MBConv expansion at 1/2, 1/4, 1/8.   decoder: channels at 1/16, 1/8, 1/4, 1/2 and 1.
-    context: "ssm", "conv" or "none".   norm: "ln-prelu" or "gdn".   hyperprior: False leaves z out.
+    context: "ssm", "ssm-raster", "conv" or "none".   norm: "ln-prelu" or "gdn".   hyperprior: False leaves z out.
     attention, post_filter: False leaves out the gate on y, or the filter on y_hat.
     """
 
@@ -99,12 +100,15 @@ def light_synthesis(
 def decoded_context(kind: str, slices: tuple[int, ...], features: int, *, width: int, state: int) -> nn.Module:
     """Make slices of two passes, the neighbours' word weighed by what a scan saw of everything decoded.
 
-    kind: "ssm" scans there and back, "conv" looks 7x7 far instead, "none" takes the hyper features for parameters.
+    kind: "ssm" scans there and back, "conv" looks 7x7 far instead, "none" takes the hyper features for parameters;
+    "ssm-raster" goes position by position, each coded from the state that all positions before it have left.
     """
     if kind == "none":
         return MeanScale()
+    if kind == "ssm-raster":
+        return ScanRasterContext(sum(slices), features, width=width, state=state)
     if kind not in ("ssm", "conv"):
-        raise LicLabError(f"unknown context {kind!r}: use 'ssm', 'conv' or 'none'")
+        raise LicLabError(f"unknown context {kind!r}: use 'ssm', 'ssm-raster', 'conv' or 'none'")
     mixer = {"ssm": "bi", "conv": "conv"}[kind]
     step = partial(two_pass_step, width=width, kind=mixer, state=state, gated=True, residual=None)
     return SliceContext(slices, features, step)

@@ -159,6 +159,7 @@ def test_a_few_steps_of_training_bring_the_latent_of_unseen_pictures_nearer_to_w
     "switches",
     [
         {"attention": False}, {"post_filter": False}, {"norm": "gdn"}, {"context": "conv"}, {"context": "none"},
+        {"context": "ssm-raster"},
         {"hyperprior": False}, {"hyperprior": False, "context": "none"}, {"shortcut": None},
     ],
     ids=str,

@@ -118,8 +118,13 @@ class ScanRasterContext(nn.Module):
 
 
 def mean_scale_net(inputs: int, hidden: int, latent: int) -> nn.Sequential:
-    """Make two linear layers that say mean and scale: (b, l, inputs) -> (b, l, 2 latent); scales start near one."""
+    """Make two linear layers that say mean and scale: (b, l, inputs) -> (b, l, 2 latent).
+
+    Means start near zero and scales near one, as in `entropy.slices.mean_scale`.
+    """
     last = ExactLinear(hidden, 2 * latent)
+    with torch.no_grad():
+        last.weight *= 0.1
     nn.init.constant_(last.bias[latent:], 1.0)
     return nn.Sequential(ExactLinear(inputs, hidden), nn.LeakyReLU(), last)
 

@@ -112,7 +112,8 @@ def _reach(transform: nn.Module, channels: int, *, lying: bool) -> tuple[int, in
     """The stride, and how far the middle sees to both ends of a strip."""
     for long in LONGS:
         size = (SHORT, long) if lying else (long, SHORT)
-        x = torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(0))
+        noise = torch.randn(1, channels, *size, generator=torch.Generator().manual_seed(0))
+        x = torch.cat([noise, -noise])  # where a rectifier is shut for one of them, it is open for the other
         gradient, outputs = _gradient(transform, x.to(next(transform.parameters())))
         stride = _stride(size, outputs)
         seen = gradient.abs().sum(dim=(0, 1, 2 if lying else 3)).nonzero().flatten()

@@ -44,6 +44,13 @@ def test_the_field_of_convolutions_is_the_one_by_hand(layers, rows, columns):
     assert (found.rows, found.columns, str(found)) == (rows, columns, f"{rows} x {columns} pixels")
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_dead_rectifiers_do_not_hide_what_a_position_can_see(seed):
+    torch.manual_seed(seed)
+    found = receptive_field(nn.Sequential(nn.Conv2d(3, 4, 5, 2, 2), nn.ReLU(), nn.Conv2d(4, 4, 5, 2, 2)))
+    assert str(found) == "13 x 13 pixels"
+
+
 def test_a_global_mean_sees_the_whole_picture():
     found = receptive_field(Global())
     assert (found.rows, found.columns, str(found)) == (None, None, "the whole picture")

@@ -12,6 +12,7 @@ from lic_lab.codecs.rate import Ladder, Progress, Trials
 from lic_lab.datasets.images import read_image
 from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.limits import check_pixels
+from lic_lab.metrics.quality import psnr as picture_psnr
 
 TARGETS = ("quality", "bpp", "max_bytes", "psnr", "lmbda")
 
@@ -22,8 +23,11 @@ class ImageCodec:
     name: what `load` is asked for ("jpeg").   label: for people ("JPEG").   kind: "classical" or "learned".
     suffix: of its files (".jpg").   ladder: its knob, from the smallest file to the largest.
     default_quality: taken by `compress` where no target is given.   settings: encoder, version, chroma, tune.
+    views: 1; a codec of stereo pairs, with 2, is a `codecs.pair.PairCodec`.
     A codec supplies `_encode`, `_decode` and `settings`; `missing` where it is not always there.
     """
+
+    views = 1
 
     name: str
     label: str
@@ -59,7 +63,7 @@ class ImageCodec:
         except LicLabError:
             raise
         except Exception as error:  # encoders behind Python raise almost anything
-            height, width = image.shape[:2]
+            height, width = image.shape[-3:-1]
             raise LicLabError(f"{self.name} cannot encode this {width} x {height} picture: {_line(error)}") from error
 
     def decode(self, data: bytes) -> np.ndarray:
@@ -103,20 +107,29 @@ class ImageCodec:
         for name, value in given.items():
             _check_number(name, value)
         self._check_here()
-        image = read_image(image)
+        image = self.read(image)
         if bpp is None and max_bytes is None and psnr is None:
             quality = self.default_quality if quality is None else quality
             return self.encode(image, self.quality_for_lambda(lmbda) if lmbda else quality)
-        trials = Trials(image, self.ladder, self.encoder_for(image), None if psnr is None else self.decode, progress)
+        measure = None if psnr is None else lambda data: self.psnr_db(image, self.decode(data))
+        trials = Trials(image, self.ladder, self.encoder_for(image), measure, progress)
         if psnr is not None:
             return rate.smallest_reaching(trials, psnr, self.name).data
         if bpp is not None:
-            max_bytes = rate.ceiling_in_bytes(bpp, *image.shape[:2])
+            max_bytes = rate.ceiling_in_bytes(bpp, *image.shape[-3:-1], self.views)
         return rate.largest_within(trials, max(math.floor(max_bytes), 1), self.name).data
 
     def decompress(self, data: bytes) -> np.ndarray:
         """Read the bytes of a whole file back into a uint8 picture (h, w, 3); the same as `decode`."""
         return self.decode(data)
+
+    def read(self, source) -> np.ndarray:
+        """Read what `compress` is given into what `encode` takes: any picture into uint8 (h, w, 3)."""
+        return read_image(source)
+
+    def psnr_db(self, image: np.ndarray, decoded: np.ndarray) -> float:
+        """Give the PSNR in dB of what came back, both as `encode` takes them."""
+        return picture_psnr(image, decoded)
 
     def encoder_for(self, image: np.ndarray) -> Callable[[float], bytes]:
         """Give the function quality -> bytes that a search over one picture calls; here work can be shared."""

@@ -15,7 +15,6 @@ from itertools import count
 import numpy as np
 
 from lic_lab.errors import LicLabError
-from lic_lab.metrics.quality import psnr
 from lic_lab.metrics.rate import bpp
 
 FINE = 256  # ladders longer than this stop early, once a file is as close to the target as below
@@ -80,20 +79,20 @@ Progress = Callable[[Trial], None]
 class Trials:
     """Every file tried so far for one picture, by position; indexing encodes what has not been tried yet.
 
-    image: uint8 (h, w, 3).   encode: quality -> bytes.   decode: bytes -> uint8 (h, w, 3), or None where PSNR is not
-    wanted.   progress: called with every new Trial.
+    image: uint8 (h, w, 3), or (2, h, w, 3) of a stereo pair.   encode: quality -> bytes.   psnr_db: bytes -> dB of what
+    they decode to, or None where it is not wanted.   progress: called with every new Trial.
     """
 
-    def __init__(self, image: np.ndarray, ladder: Ladder, encode, decode=None, progress: Progress | None = None):
+    def __init__(self, image: np.ndarray, ladder: Ladder, encode, psnr_db=None, progress: Progress | None = None):
         self.image, self.ladder = image, ladder
-        self.encode, self.decode, self.progress = encode, decode, progress
+        self.encode, self.psnr_db, self.progress = encode, psnr_db, progress
         self.seen: dict[int, Trial] = {}
 
     def __getitem__(self, position: int) -> Trial:
         if position not in self.seen:
             quality = self.ladder.quality(position)
             data = self.encode(quality)
-            db = None if self.decode is None else psnr(self.image, self.decode(data))
+            db = None if self.psnr_db is None else self.psnr_db(data)
             self.seen[position] = Trial(position, quality, data, db)
             if self.progress:
                 self.progress(self.seen[position])
@@ -126,10 +125,10 @@ def largest_within(trials: Trials, max_bytes: int, name: str) -> Trial:
     fitting = [t for t in trials.seen.values() if len(t.data) <= max_bytes]
     if not fitting:
         least = min(len(t.data) for t in trials.seen.values())
-        height, width = trials.image.shape[:2]
+        *views, height, width, _ = trials.image.shape
         raise LicLabError(
             f"{name} cannot code this {width} x {height} picture in {max_bytes} bytes: its smallest file has {least} "
-            f"bytes ({bpp(least, height, width):.4g} bpp); ask for at least that"
+            f"bytes ({bpp(least, height, width, *views):.4g} bpp); ask for at least that"
         )
     return max(fitting, key=lambda t: t.position)
 
@@ -190,6 +189,6 @@ def _interpolate(low: int, high: int, left: float, right: float, goal: float) ->
     return min(max(low + round(share * (high - low)), low + 1), high - 1)
 
 
-def ceiling_in_bytes(bpp_ceiling: float, height: int, width: int) -> int:
-    """The most whole bytes that stay at or under `bpp_ceiling` bits per pixel."""
-    return math.floor(bpp_ceiling * height * width / 8 * (1 + 1e-12))
+def ceiling_in_bytes(bpp_ceiling: float, height: int, width: int, views: int = 1) -> int:
+    """The most whole bytes that stay at or under `bpp_ceiling` bits per pixel, over both views of a stereo pair."""
+    return math.floor(bpp_ceiling * views * height * width / 8 * (1 + 1e-12))

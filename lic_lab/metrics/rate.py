@@ -11,11 +11,12 @@ def bits(data: bytes | int) -> int:
     return 8 * count
 
 
-def bpp(data: bytes | int, height: int, width: int) -> float:
-    """Bits per pixel of a whole file (its bytes, or their number): 8 * bytes / (height * width), headers included.
+def bpp(data: bytes | int, height: int, width: int, views: int = 1) -> float:
+    """Bits per pixel of a whole file (its bytes, or their number): 8 * bytes / (views * height * width), all included.
 
-    height, width: those of the original picture, without any padding. Raises LicLabError where there are no pixels.
+    height, width: those of the original picture, without any padding.   views: 2 for a stereo pair, whose pixels are
+    those of both pictures. Raises LicLabError where there are no pixels.
     """
-    if height < 1 or width < 1:
+    if height < 1 or width < 1 or views < 1:
         raise LicLabError(f"a picture of {width} x {height} has no bits per pixel")
-    return bits(data) / (height * width)
+    return bits(data) / (views * height * width)

@@ -7,6 +7,7 @@ import pytest
 from lic_lab.codecs import rate
 from lic_lab.codecs.rate import Ladder, Trials
 from lic_lab.errors import LicLabError
+from lic_lab.metrics.quality import psnr
 
 GREY = np.full((16, 16, 3), 128, np.uint8)
 
@@ -24,7 +25,7 @@ def graded(errors, sizes):
         GREY,
         Ladder(len(made), lambda i: i),
         encode=lambda q: bytes([made[q][1]]) + bytes(made[q][0] - 1),
-        decode=lambda data: GREY + np.uint8(data[0]),
+        psnr_db=lambda data: psnr(GREY, GREY + np.uint8(data[0])),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-Image: TypeAlias = Tensor  # (b, 3, h, w), RGB in [0, 1]
+Image: TypeAlias = Tensor  # (b, 3, h, w), RGB in [0, 1]; of a stereo codec (b, 2, 3, h, w), left before right
 Map: TypeAlias = Tensor  # (b, c, h, w), a feature map
 Tokens: TypeAlias = Tensor  # (b, l, d), a feature map read in some order
 
@@ -19,8 +19,8 @@ Tokens: TypeAlias = Tensor  # (b, l, d), a feature map read in some order
 class Output:
     """What one pass of a codec gives: the reconstruction and what it costs.
 
-    x_hat: (b, 3, h, w), RGB in [0, 1] up to the model's own error.
-    parts: bits per picture (b,), named by what they code ("z", "y").
+    x_hat: (b, 3, h, w), or (b, 2, 3, h, w) of a stereo codec, RGB in [0, 1] up to the model's own error.
+    parts: bits per picture, or per pair, (b,), named by what they code ("z", "y").
     extra: what a model adds to the objective in training, per picture (b,), by name.
     """
 
@@ -35,5 +35,5 @@ class Output:
 
     @property
     def bpp(self) -> Tensor:
-        """Estimated bits per pixel of each picture: (b,)."""
-        return self.bits / (self.x_hat.shape[-2] * self.x_hat.shape[-1])
+        """Estimated bits per pixel of each picture, or of both of a pair: (b,)."""
+        return self.bits / (self.x_hat[0].numel() // 3)

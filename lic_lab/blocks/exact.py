@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lic_lab.ops.exact import GRID, LIMIT, snap
+from lic_lab.ops.exact import GRID, LIMIT, in_units, snap
 from lic_lab.ops.geometry import by_strips
 from lic_lab.types import Map
 
@@ -135,17 +135,10 @@ class ExactLayerNorm(nn.LayerNorm):
         if not is_coding(x, self.weight):
             return super().forward(x)
         with torch.no_grad():
-            x, unit = _in_units(x)
+            x, unit = in_units(x, -1, _TOKEN_BITS)
             x = x - torch.round(x.sum(-1, keepdim=True) / x.shape[-1])  # sums of integers are exact
             spread = torch.sqrt((x * x).sum(-1, keepdim=True) / x.shape[-1] + self.eps / unit / unit)
             return x / spread * self.weight.double() + self.bias.double()
-
-
-def _in_units(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Give each token (..., c) as integers of 20 bits and the power of two (..., 1) that is their unit."""
-    largest = x.abs().amax(-1, keepdim=True).clamp(2.0**-FINEST, LIMIT)
-    unit = largest / torch.frexp(largest).mantissa * 2.0**-_TOKEN_BITS  # a power of two, without a logarithm
-    return torch.round(torch.clamp(x, -LIMIT, LIMIT) / unit), unit
 
 
 class ChannelNorm(ExactLayerNorm):

@@ -53,8 +53,8 @@ class DCTShortcut(nn.Module):
         with torch.no_grad():
             self.linear.weight.copy_(basis)  # both kinds store (latent, 3, 16, 16)
             self.linear.bias.copy_(torch.full((3,), 0.5) if inverse else -0.5 * basis.sum(dim=(1, 2, 3)))
-            deep[-1].weight.zero_()
-            deep[-1].bias.zero_()
+            for parameter in deep[-1].parameters():
+                parameter.zero_()
 
     def forward(self, x: Map) -> Map:
         with torch.autocast(x.device.type, enabled=False):  # a latent of 100 has no room in eight bits of mantissa

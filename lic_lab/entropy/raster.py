@@ -8,6 +8,8 @@ Source of the stand-in: Minnen, Balle, Toderici, "Joint autoregressive and hiera
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,59 +18,61 @@ from torch import Tensor, nn
 from lic_lab.blocks.exact import ExactLayerNorm, ExactLinear
 from lic_lab.blocks.ssm import SelectiveSSM
 from lic_lab.entropy.wires import Estimate, Wire
-from lic_lab.errors import LicLabError
 from lic_lab.ops.rounding import add_noise
+from lic_lab.ops.windows import Window, causal_taps
 from lic_lab.types import Map, Tokens
+
+Predict = Callable[[Tokens, Tensor], Tokens]
+"""predict(past, sites): from what is decoded around sites (s,), (b, s, latent * taps), their means and scales,
+(b, s, 2 latent)."""
+
+
+def code_along_fronts(
+    y: Map | None, hyper: Map, wire: Wire, predict: Predict, *, latent: int, kernel: int
+) -> Map:  # fmt: skip
+    """Code a latent front by front, each position from its decoded neighbours above and to the left.
+
+    Shapes: y (b, latent, h, w) or None on the decoder; hyper, only looked at for b, h, w -> y_hat (b, latent, h, w).
+    kernel: side of the window, odd; what is decoded in it are its kernel^2 // 2 sites before the middle one.
+    Positions of one wavefront are coded at once (`fronts`): 141 steps for 32 x 48 positions, not 1536.
+    """
+    h, w = hyper.shape[-2:]
+    window, y = Window(causal_taps(kernel), h, w, hyper.device), None if y is None else y.flatten(2)
+    canvas = window.canvas(hyper, latent)  # zeros around what is decoded
+    if is_training(wire):
+        sites = torch.arange(h * w, device=hyper.device)
+        canvas[..., window.places(sites)] = add_noise(y).to(canvas.dtype)
+        mean, scale = predict(window.around(canvas, sites), sites).transpose(1, 2).chunk(2, dim=1)
+        return wire.gaussian(y, mean, scale).unflatten(2, (h, w))
+    for sites in fronts(h, w, kernel):
+        sites = sites.to(hyper.device)
+        mean, scale = predict(window.around(canvas, sites), sites).transpose(1, 2).chunk(2, dim=1)
+        canvas[..., window.places(sites)] = wire.gaussian(None if y is None else y[..., sites], mean, scale)
+    return window.inside(canvas)
 
 
 class RasterContext(nn.Module):
     """Code positions in raster order, each from its decoded neighbours above and to the left and from hyper features.
 
     Shapes: y (b, latent, h, w) or None on the decoder; hyper (b, features, h, w) -> y_hat like y.
-    kernel: side of the window, odd; what is decoded in it are its k^2 // 2 sites before the middle one (mask A).
-    Positions of one wavefront are coded at once (`fronts`): 141 steps for 32 x 48 positions, not 1536.
+    kernel: see `code_along_fronts`.
     Source: Minnen, Balle, Toderici, NeurIPS 2018, Table 1. Ours: wavefronts, exact layers, one hidden layer. (BiMamba's
     code stacks three masks of kind A, which hides the nearest neighbours, and adds what others fuse.)
     """
 
     def __init__(self, latent: int, features: int, *, hidden: int, kernel: int = 5):
         super().__init__()
-        if kernel < 3 or kernel % 2 == 0:
-            raise LicLabError(f"a raster context of kernel {kernel} has no middle or no past: use 3, 5 or 7")
         self.kernel, self.latent = kernel, latent
-        self.near = ExactLinear(latent * (kernel**2 // 2), hidden)  # the half of a convolution that is not masked
+        self.near = ExactLinear(latent * len(causal_taps(kernel)), hidden)  # the half of a kernel that is not masked
         self.params = mean_scale_net(hidden + features, hidden, latent)
 
     def forward(self, y: Map | None, hyper: Map, wire: Wire) -> Map:
-        if is_training(wire):
-            return wire.gaussian(y, *_maps(self._predict(self._all_near(add_noise(y)), _tokens(hyper)), y))
-        (b, _, h, w), reach = hyper.shape, self.kernel // 2
-        canvas = hyper.new_zeros(b, self.latent, h + reach, w + 2 * reach).flatten(2)  # zeros around what is decoded
-        hyper, y = _tokens(hyper), None if y is None else y.flatten(2)
-        for sites in fronts(h, w, self.kernel):
-            place, past = self._on_canvas(sites.to(hyper.device), w)
-            near = canvas[..., past].transpose(1, 2).flatten(2)  # (b, sites, latent * taps)
-            mean, scale = self._predict(self.near(near), hyper[:, sites]).transpose(1, 2).chunk(2, dim=1)
-            canvas[..., place] = wire.gaussian(None if y is None else y[..., sites], mean, scale)
-        return canvas.unflatten(2, (h + reach, -1))[..., reach:, reach : reach + w]
+        tokens = _tokens(hyper)
 
-    def _predict(self, near: Tokens, hyper: Tokens) -> Tokens:
-        """Give means and scales, (b, l, 2 latent), of l sites from what is near them and from their hyper features."""
-        return self.params(torch.cat([F.leaky_relu(near), hyper], dim=-1))
+        def predict(past: Tokens, sites: Tensor) -> Tokens:
+            return self.params(torch.cat([F.leaky_relu(self.near(past)), tokens[:, sites]], dim=-1))
 
-    def _all_near(self, y: Map) -> Tokens:
-        """Give `near` of every position at once: (b, latent, h, w) -> (b, l, hidden)."""
-        k, reach = self.kernel, self.kernel // 2
-        weight = self.near.weight.unflatten(1, (self.latent, -1))  # (hidden, latent, taps)
-        weight = F.pad(weight, (0, k - reach)).unflatten(2, (reach + 1, k))  # nothing at and after the middle
-        return _tokens(F.conv2d(F.pad(y, (reach, reach, reach, 0)), weight, self.near.bias))
-
-    def _on_canvas(self, sites: Tensor, w: int) -> tuple[Tensor, Tensor]:
-        """Say where sites (s,) of a map w wide lie on the canvas, (s,), and their taps, (s, k^2 // 2)."""
-        k, reach = self.kernel, self.kernel // 2
-        width, taps = w + 2 * reach, torch.arange(k**2 // 2, device=sites.device)
-        place = (sites // w + reach) * width + sites % w + reach
-        return place, place[:, None] + (taps // k - reach) * width + taps % k - reach
+        return code_along_fronts(y, hyper, wire, predict, latent=self.latent, kernel=self.kernel)
 
 
 def fronts(h: int, w: int, kernel: int) -> list[Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import accumulate, pairwise
 
 import torch
@@ -67,13 +68,16 @@ def residual_network(width: int, size: int, kernel: int, hidden: tuple[int, ...]
     """
     if hidden is None:
         return None
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise((width + size, *hidden)):
-        layers += [exact_conv(inputs, outputs, kernel), nn.LeakyReLU()]
-    last = exact_conv((width + size, *hidden)[-1], size, kernel)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
-    return nn.Sequential(*layers, last) if layers else last
+    layers = stacked(partial(exact_conv, kernel=kernel), width + size, *hidden, size)
+    nn.init.zeros_(layers[-1].weight)
+    nn.init.zeros_(layers[-1].bias)
+    return layers if hidden else layers[0]
+
+
+def stacked(kind: Callable[[int, int], nn.Module], *widths: int) -> nn.Sequential:
+    """Put layers kind(inputs, outputs) one after the other, from the first width to the last, LeakyReLU between."""
+    first, *others = (kind(*ends) for ends in pairwise(widths))
+    return nn.Sequential(first, *(layer for other in others for layer in (nn.LeakyReLU(), other)))
 
 
 def corrected(network: nn.Module | None, features: Map, y_hat: Map) -> Map:

@@ -33,9 +33,13 @@ class Codec(nn.Module):
 
     A subclass sets `code` (its number in the file), the three modules, and calls `super().__init__` with the ladder
     of lambdas (ascending) and the number of latent channels. One lambda means a fixed-rate model without gains.
+
+    A stereo codec has two `views`: its pictures are (b, 2, 3, h, w), its transforms get (2b, 3, h, w), see
+    `blocks.stereo`, and everything below counts (b * views) maps.
     """
 
     code: int  # 1 ... 255, written into every file
+    views = 1
     stride = 16  # x (b, 3, h, w) -> y (b, latent, h/16, w/16)
     halo: int | None = None  # rows (a multiple of 64) that a transform looks beyond a strip; None: it needs the whole
     sees_all = False  # whether scans or pools see a whole picture; of a large one they see a strip and its halo
@@ -74,13 +78,15 @@ class Codec(nn.Module):
         """Estimate reconstruction and bits; noise stands for rounding in training mode.
 
         x: (b, 3, h, w) in [0, 1].   rate: one rate point, or one per picture (b,); None means the middle of the ladder.
+        wire: to look at what is coded, see `entropy.wires`.
         """
         wire = wire or Estimate(training=self.training, error_price=self.error_price)
         size, rate = x.shape[-2:], self._rate(rate, len(x))
         y = self.analyse(x)
         y_hat = self._code_latent(y, rate, wire, self._latent_size(*size))
         x_hat = self._reconstruct(y_hat, rate, size)
-        return Output(x_hat, wire.parts, self.extra_terms(self._scaled(y, rate), y_hat) if self.training else {})
+        parts = {name: bits.unflatten(0, (-1, self.views)).sum(1) for name, bits in wire.parts.items()}
+        return Output(x_hat, parts, self.extra_terms(self._scaled(y, rate), y_hat) if self.training else {})
 
     def extra_terms(self, y: Map, y_hat: Map) -> dict[str, Tensor]:
         """Give what training minimises beside R + lambda D: terms (b,) by name; y and y_hat in quantisation steps."""
@@ -88,13 +94,15 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def compress(self, x: Image, rate: float | None = None, *, y: Map | None = None) -> bytes:
-        """Write one picture (1, 3, h, w) in [0, 1] as the bytes of a whole .lic file.
+        """Write one picture (1, 3, h, w) in [0, 1], or one pair (1, 2, 3, h, w), as the bytes of a whole .lic file.
 
         y: the answer of `analyse(x)`, to try several rates without repeating the analysis.
         Raises LicLabError for more than one picture, a rate outside the ladder, or weights that give NaN.
         """
-        if x.dim() != 4 or x.shape[:2] != (1, 3):
-            raise LicLabError(f"compress takes one picture shaped (1, 3, h, w), got {tuple(x.shape)}")
+        one = (1, 3) if self.views == 1 else (1, self.views, 3)
+        if x.dim() != len(one) + 2 or x.shape[:-2] != one:
+            what = "one picture" if self.views == 1 else "one pair"
+            raise LicLabError(f"compress takes {what} shaped {(*one, 'h', 'w')}, got {tuple(x.shape)}".replace("'", ""))
         self._refuse_training("compress")
         step = self._rate_step(rate)
         height, width = x.shape[-2:]
@@ -110,7 +118,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def decompress(self, data: bytes) -> Image:
-        """Read the bytes of a whole .lic file back into a picture (1, 3, h, w), clamped to [0, 1].
+        """Read the bytes of a whole .lic file back into a picture (1, 3, h, w), or a pair, clamped to [0, 1].
 
         Raises CorruptStreamError for anything that is not an undamaged file, LicLabError for other weights' files.
         """
@@ -121,7 +129,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def decode_latent(self, data: bytes) -> tuple[Header, Map]:
-        """Read the header and the latent (1, latent, h/16, w/16) in quantisation steps, float64."""
+        """Read the header and the latent (views, latent, h/16, w/16) in quantisation steps, float64."""
         header, payload, checksum = container.unpack(data)
         if header.codec != self.code or header.fingerprint != self.fingerprint():
             raise LicLabError(
@@ -129,7 +137,7 @@ class Codec(nn.Module):
                 f"codec {self.code} with weights {self.fingerprint().hex()}: load the weights that wrote the file"
             )
         size = self._latent_size(header.height, header.width)
-        if self.channels * math.prod(size) > gaussian.tables().most_symbols(len(payload)):
+        if self.views * self.channels * math.prod(size) > gaussian.tables().most_symbols(len(payload)):
             raise CorruptStreamError(
                 f"{len(data)} bytes cannot hold {header.width}x{header.height} pixels: the file is damaged or cut off"
             )
@@ -140,14 +148,17 @@ class Codec(nn.Module):
         return header, y_hat
 
     def analyse(self, x: Image) -> Map:
-        """Give the latent before gain and rounding: (b, 3, h, w) -> (b, latent, H/16, W/16), H W padded to 64."""
-        x = pad_to_multiple(x, self.multiple)
+        """Give the latent before gain and rounding: (b, 3, h, w) -> (b, latent, H/16, W/16), H W padded to 64.
+
+        Pairs (b, 2, 3, h, w) give (2b, latent, H/16, W/16).
+        """
+        x = pad_to_multiple(x if self.views == 1 else x.flatten(0, 1), self.multiple)
         return self._in_strips(self.analysis, x, 1, Fraction(1, self.stride))
 
     def _code_latent(self, y: Map | None, rate: Tensor, wire, size: tuple[int, int]) -> Map:
         """Walk the entropy model on y times the gain, with autocast off: bits are counted in float32."""
         with torch.autocast(self._device.type, enabled=False):
-            return self.latent(None if y is None else self._scaled(y, rate), wire, size)
+            return self.latent(None if y is None else self._scaled(y, rate), wire, (len(rate), *size))
 
     def _scaled(self, y: Map, rate: Tensor) -> Map:
         """Give y in quantisation steps of the rate point: (b, latent, h, w) -> same, float32."""
@@ -160,7 +171,8 @@ class Codec(nn.Module):
             y_hat = self.post_filter(y_hat)
         if self.gain:
             y_hat = y_hat * self.gain(rate)[1]
-        return crop_to(self._in_strips(self.synthesis, y_hat, self.stride, self.stride), *size).float()
+        x_hat = crop_to(self._in_strips(self.synthesis, y_hat, self.stride, self.stride), *size).float()
+        return x_hat if self.views == 1 else x_hat.unflatten(0, (-1, self.views))
 
     @property
     def _device(self) -> torch.device:
@@ -183,10 +195,11 @@ class Codec(nn.Module):
         return round(rate * RATE_STEPS)
 
     def _rate(self, rate: float | Tensor | None, batch: int) -> Tensor:
+        """Give the rate points of all maps, (batch * views,): a pair has one for both views."""
         device = self._device
         if isinstance(rate, Tensor) and rate.dim():
-            return rate.to(device, torch.float32)
-        return torch.full((batch,), self._rate_step(rate) / RATE_STEPS, device=device)
+            return rate.to(device, torch.float32).repeat_interleave(self.views)
+        return torch.full((batch * self.views,), self._rate_step(rate) / RATE_STEPS, device=device)
 
     def _refuse_training(self, what: str) -> None:
         if self.training:

@@ -10,6 +10,7 @@ from lic_lab.errors import LicLabError
 from lic_lab.models.asymmetric import Asymmetric
 from lic_lab.models.base import Codec
 from lic_lab.models.bimamba import BiMamba
+from lic_lab.models.bisic import BiSIC
 from lic_lab.models.charm import Charm
 from lic_lab.models.cmamba import CMamba
 from lic_lab.models.csm import CSM
@@ -17,6 +18,17 @@ from lic_lab.models.hyperprior import Hyperprior
 
 # Nine rungs from about 0.1 to 1.2 bpp, each 1.9 times the one before.
 LADDER = tuple(round(0.0003 * (0.05 / 0.0003) ** (k / 8), 6) for k in range(9))
+
+_BISIC = {
+    "tiny": partial(
+        BiSIC, (8, 8, 8, 16), 24, 8, (16, 16, 24), branches=1, slices=(4, 8, 12), context_width=8, channel=(),
+        hidden=(16,), residual=(), kernel=3, heads=2, depth=1, light=True, lambdas=LADDER[::4], shortcut="dct",
+    ),
+    "lab": partial(
+        BiSIC, (32, 48, 64, 96), 256, 48, (64, 64, 128), branches=1, slices=(8, 8, 16, 32, 64, 128), context_width=64,
+        channel=(), hidden=(96,), residual=(), context_kernel=3, heads=8, depth=1, light=True, lambdas=LADDER, shortcut="dct",
+    ),
+}  # fmt: skip
 
 PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
     "hyperprior": {
@@ -78,6 +90,14 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             kernel=1, state=8, expand=1, lambdas=LADDER, shortcut="dct",
         ),
         "paper": partial(CSM),
+    },
+    "bisic": {
+        "tiny": _BISIC["tiny"],
+        "lab": _BISIC["lab"],
+        "paper": partial(BiSIC),
+        "tiny-main": partial(_BISIC["tiny"], context="raster"),
+        "lab-main": partial(_BISIC["lab"], context="raster"),
+        "paper-main": partial(BiSIC, slices=(16,) * 12, context_width=128, context="raster"),
     },
 }  # fmt: skip
 

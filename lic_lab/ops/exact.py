@@ -10,6 +10,8 @@ ICLR 2019. Ours: the integers live in float64, so stock PyTorch runs them on any
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -76,3 +78,37 @@ def softplus(x: Tensor) -> Tensor:
     for odd in (11, 9, 7, 5, 3, 1):
         series = series * square + 1 / odd
     return torch.where(x < 0, 0.0, x) + 2 * s * series
+
+
+def in_units(x: Tensor, dims: int | tuple[int, ...], bits: int) -> tuple[Tensor, Tensor]:
+    """Give x as whole numbers of at most `bits` bits, and the power of two that is their unit.
+
+    x: float64, any shape; what is beyond `LIMIT` counts as `LIMIT`.   dims: axes that share a unit (kept, with size 1);
+    it is chosen by the largest of their values, found without a logarithm.
+    """
+    largest = x.abs().amax(dims, keepdim=True).clamp(2.0**-20, LIMIT)
+    unit = largest / torch.frexp(largest).mantissa * 2.0**-bits
+    return torch.round(torch.clamp(x, -LIMIT, LIMIT) / unit), unit
+
+
+def softmax(x: Tensor, dim: int) -> Tensor:
+    """Give e^x / sum(e^x) along an axis, any shape; on float64 the same bits everywhere, within 2e-7.
+
+    Powers are rounded to 24 bits, so that their sum does not depend on its order (for up to 2**29 of them).
+    """
+    if x.dtype != torch.float64:
+        return torch.softmax(x, dim)
+    powers = torch.round(exp_negative(x - x.amax(dim, keepdim=True)) * 2.0**24)
+    return powers / powers.sum(dim, keepdim=True)
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Multiply matrices (..., m, n) and (..., n, p) -> (..., m, p); on float64 the same bits everywhere.
+
+    Each matrix is rounded to as many bits as leave room in 53 for a sum of n products: 21 of them for n = 1536.
+    """
+    if a.dtype != torch.float64:
+        return a @ b
+    bits = (53 - math.ceil(math.log2(a.shape[-1]))) // 2
+    (a, one), (b, two) = in_units(a, (-2, -1), bits), in_units(b, (-2, -1), bits)
+    return (a @ b) * (one * two)

@@ -59,9 +59,9 @@ def y():
 @torch.no_grad()
 def test_the_decoder_rebuilds_exactly_the_latent_the_encoder_kept(latent, y):
     coder = Encoder()
-    kept = latent(y, Encode(coder), (8, 12))
+    kept = latent(y, Encode(coder), (1, 8, 12))
     decoder = Decoder(coder.finish())
-    assert torch.equal(latent(None, Decode(decoder), (8, 12)), kept)
+    assert torch.equal(latent(None, Decode(decoder), (1, 8, 12)), kept)
     decoder.close()
     assert decoder.checksum == coder.checksum
 
@@ -69,20 +69,20 @@ def test_the_decoder_rebuilds_exactly_the_latent_the_encoder_kept(latent, y):
 @torch.no_grad()
 def test_the_bytes_cost_what_the_estimate_promised(latent, y):
     estimate, coder = Estimate(training=False), Encoder()
-    latent(y, estimate, (8, 12)), latent(y, Encode(coder), (8, 12))
+    latent(y, estimate, (1, 8, 12)), latent(y, Encode(coder), (1, 8, 12))
     assert 8 * len(coder.finish()) == pytest.approx(sum(estimate.parts.values()).item(), rel=0.01, abs=64)
 
 
 @torch.no_grad()
 def test_rounding_moves_the_latent_by_half_a_step_at_most(latent, y):
-    y_hat = latent(y, Estimate(training=False), (8, 12))
+    y_hat = latent(y, Estimate(training=False), (1, 8, 12))
     assert (y_hat - y).abs().max() <= 1.0 + 1e-4  # half for rounding, half for the predicted residual
 
 
 @torch.no_grad()
 def test_maps_of_bits_add_up_to_the_parts(latent, y):
     wire = Estimate(training=False, keep_maps=True)
-    latent(y, wire, (8, 12))
+    latent(y, wire, (1, 8, 12))
     for part, maps in wire.maps.items():
         assert sum(m.sum() for m in maps).item() == pytest.approx(wire.parts[part].item(), rel=1e-5)
 
@@ -159,6 +159,6 @@ def test_gradients_reach_the_latent_and_every_layer(latent, y):
         if hasattr(latent, name):  # an untrained z would round to zero, and silence what reads it
             getattr(latent, name)[-1].weight.data *= 50
     wire = Estimate(training=True)
-    (latent(y, wire, (8, 12)).square().mean() + sum(wire.parts.values()).sum()).backward()
+    (latent(y, wire, (1, 8, 12)).square().mean() + sum(wire.parts.values()).sum()).backward()
     assert y.grad.abs().min() > 0
     assert not [n for n, p in latent.named_parameters() if p.grad is None or not p.grad.any()]

@@ -129,15 +129,6 @@ def test_the_parallel_pass_computes_what_the_walk_does(context, size, monkeypatc
     assert torch.allclose(parallel.seen[0][0].flatten(1), walked, atol=1e-5)
 
 
-def test_the_window_is_a_convolution_masked_at_and_after_its_middle(monkeypatch):
-    torch.manual_seed(0)
-    context, (y, _) = RasterContext(3, 4, hidden=8), maps(5, 7)
-    masked = torch.zeros(8, 3, 25)
-    masked[..., :12] = context.near.weight.detach().view(8, 3, 12)
-    expected = torch.nn.functional.conv2d(y, masked.view(8, 3, 5, 5), context.near.bias, padding=2)
-    assert torch.allclose(context._all_near(y), expected.flatten(2).transpose(1, 2), atol=1e-6)
-
-
 # Causality
 
 

@@ -213,8 +213,8 @@ def test_the_scan_hears_of_an_anchor_everywhere_and_the_convolution_only_nearby(
     nudged[0, 0, 0, 0] += 9  # an anchor of the first slice, in the corner
     for context, far in (("ssm", True), ("conv", False)):
         model, before, after = tiny(context=context), Steps(), Steps()
-        model.latent(y, before, (16, 16))
-        model.latent(nudged, after, (16, 16))
+        model.latent(y, before, (1, 16, 16))
+        model.latent(nudged, after, (1, 16, 16))
         assert torch.equal(before.seen[0], after.seen[0])  # anchors of the first slice
         changed = torch.zeros(16, 16, dtype=torch.bool)
         changed[~anchor_mask(16, 16)] = (before.seen[1] != after.seen[1]).any(1)[0]  # its other positions

@@ -186,9 +186,9 @@ def test_the_hyper_analysis_sees_signs():
 def test_the_context_reads_what_was_decoded_and_not_what_was_meant(context):
     model, first, second = tiny(context=context), Watch(), Watch()
     y = 3 * torch.randn(1, 24, 4, 8, generator=torch.Generator().manual_seed(1))
-    y_hat = model.latent(y, first, (4, 8))
+    y_hat = model.latent(y, first, (1, 4, 8))
     assert (y_hat - y).abs().max() > 0.1
-    model.latent(y_hat, second, (4, 8))  # nothing is left to round
+    model.latent(y_hat, second, (1, 4, 8))  # nothing is left to round
     assert all(map(torch.equal, first.seen, second.seen))
 
 
@@ -202,7 +202,7 @@ def test_a_scan_tells_the_others_of_an_anchor_far_behind_and_far_ahead():
         for name, parameter in model.latent.named_parameters():
             if name.endswith("params.weight"):
                 parameter *= 10  # as training makes them: whispers would drown in the rounding of a scale
-        model.latent(y, before, (12, 12)), model.latent(nudged, after, (12, 12))
+        model.latent(y, before, (1, 12, 12)), model.latent(nudged, after, (1, 12, 12))
         moved = (before.seen[1] != after.seen[1]).any(0).any(0)  # of 72 others, in raster order
         assert moved[-1] == (context != "conv") and moved[0] == ahead
 

@@ -88,5 +88,5 @@ def test_residual_prediction_moves_the_latent_by_half_a_step_at_most():
         if ".residual" in name:
             parameter += 5 * torch.randn_like(parameter)
     y = 4 * torch.randn(1, 24, 4, 4)
-    y_hat = model.latent(y, Estimate(training=False), (4, 4))
+    y_hat = model.latent(y, Estimate(training=False), (1, 4, 4))
     assert 0.5 < (y_hat - y).abs().max() <= 1.0 + 1e-4  # half by rounding, half by the guess

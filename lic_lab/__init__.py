@@ -5,6 +5,10 @@
     image = codec.decompress(data)                    # uint8, (h, w, 3)
     model = lic_lab.build("charm", preset="tiny")     # the untrained nn.Module
 
+    codec = lic_lab.load("bisic")                     # stereo codecs take and give (left, right)
+    data = codec.compress(("left.png", "right.png"), bpp=0.25)
+    left, right = codec.decompress(data)
+
 Nothing heavier than PyTorch is imported before it is used.
 """
 

@@ -48,8 +48,8 @@ class AcrossViews(nn.Module):
 
     def __init__(self, kind: Callable[..., nn.Module], *sizes, tied: bool = False):
         super().__init__()
-        self.own, self.from_right = kind(*sizes), _without_bias(kind(*sizes))
-        self.from_left = None if tied else _without_bias(kind(*sizes))
+        self.own, self.from_right = kind(*sizes), without_bias(kind(*sizes))
+        self.from_left = None if tied else without_bias(kind(*sizes))
         with torch.no_grad():
             for layer in self.children():
                 layer.weight *= 2**-0.5  # twice the summands, the same spread
@@ -60,7 +60,8 @@ class AcrossViews(nn.Module):
         return self.own(x) + interleave(self.from_right(x[1::2]), self.from_left(x[::2]))
 
 
-def _without_bias(layer: nn.Module) -> nn.Module:
+def without_bias(layer: nn.Module) -> nn.Module:
+    """Take the bias from a linear layer."""
     layer.register_parameter("bias", None)
     return layer
 
@@ -96,7 +97,8 @@ class LinearAttention(nn.Module):
         if dim % (2 * heads):
             raise LicLabError(f"attention of {heads} heads needs a width that is a multiple of {2 * heads}, not {dim}")
         self.heads = heads
-        self.query, self.key, self.value = (exact_conv(dim, dim // 2, 1) for _ in range(3))
+        self.query, self.value = (exact_conv(dim, dim // 2, 1) for _ in range(2))
+        self.key = without_bias(exact_conv(dim, dim // 2, 1))  # a softmax over positions would not notice one
         self.merge = exact_conv(dim // 2, dim, 1)
 
     def forward(self, query: Map, key: Map, value: Map) -> Map:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lic_lab.codecs.base import ImageCodec
+from lic_lab.codecs.pair import PairCodec
 from lic_lab.codecs.rate import Ladder
 from lic_lab.ops.color import image_to_tensor, tensor_to_image
 
@@ -62,6 +63,19 @@ class LearnedCodec(ImageCodec):
         return image_to_tensor(image).to(next(self.model.parameters()).device)
 
 
+class LearnedPairCodec(PairCodec, LearnedCodec):
+    """A stereo model of `lic_lab.models` as a codec of pairs; otherwise as `LearnedCodec`."""
+
+    @torch.no_grad()
+    def _decode(self, data: bytes) -> np.ndarray:
+        return np.stack([tensor_to_image(view) for view in self.model.decompress(data)[0]])
+
+    def _tensor(self, image: np.ndarray) -> Tensor:
+        """(2, h, w, 3) uint8 -> (1, 2, 3, h, w) in [0, 1], where the model is."""
+        views = [LearnedCodec._tensor(self, view) for view in image]
+        return torch.stack(views, dim=1)
+
+
 def names() -> dict[str, str]:
     """Name -> why it cannot be loaded ("" where it can) of every model that has presets."""
     from lic_lab.models.checkpoints import shipped
@@ -77,10 +91,13 @@ def names() -> dict[str, str]:
 def load(name: str) -> LearnedCodec:
     """Give the codec of a model with its shipped weights, or with those of a .safetensors file of `save_model`.
 
+    Stereo models give a `LearnedPairCodec`.
+
     Raises LicLabError where there are no weights, or weights of something else.
     """
     from lic_lab.models.checkpoints import load_model, load_weights
 
     path = Path(name)
     model, called = (load_weights(path), path.stem) if path.suffix == ".safetensors" else (load_model(name), name)
-    return LearnedCodec(model, called, preset=getattr(model, "preset", ""))
+    kind = LearnedCodec if model.views == 1 else LearnedPairCodec
+    return kind(model, called, preset=getattr(model, "preset", ""))

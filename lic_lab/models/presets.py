@@ -25,7 +25,7 @@ _BISIC = {
         hidden=(16,), residual=(), kernel=3, heads=2, depth=1, light=True, lambdas=LADDER[::4], shortcut="dct",
     ),
     "lab": partial(
-        BiSIC, (32, 48, 64, 96), 256, 48, (64, 64, 128), branches=1, slices=(8, 8, 16, 32, 64, 128), context_width=64,
+        BiSIC, (32, 48, 64, 96), 256, 48, (48, 48, 128), branches=1, slices=(8, 8, 16, 32, 64, 128), context_width=64,
         channel=(), hidden=(96,), residual=(), context_kernel=3, heads=8, depth=1, light=True, lambdas=LADDER, shortcut="dct",
     ),
 }  # fmt: skip

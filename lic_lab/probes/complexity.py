@@ -27,7 +27,7 @@ KILO = 1000
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of a model: output shape (c, h, w) or None where it has none, parameters, MACs for one picture.
+    """One part of a model: output shape (c, h, w) or None where it has none, parameters, MACs for one picture, or pair.
 
     parts: the same, part by part, where it was opened; they add up to it.   beside: a shortcut past its siblings.
     """
@@ -57,7 +57,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Complexity:
-    """What a model costs for pictures of height x width.
+    """What a model costs for pictures of height x width, or for pairs of such `views`.
 
     stages: in the order of the data flow.   passes: in coding order; the decoder works through them one after the
     other.   encode_passes: the number of steps the encoder takes.   file_bytes: size of its weight file, without the
@@ -70,6 +70,7 @@ class Complexity:
     passes: tuple[Pass, ...]
     encode_passes: int
     file_bytes: int
+    views: int = 1
 
     @property
     def parameters(self) -> int:
@@ -87,8 +88,8 @@ class Complexity:
         return self.kmac(sum(stage.decode_macs for stage in self.stages))
 
     def kmac(self, macs: int) -> float:
-        """Give MACs for one picture as thousands per pixel."""
-        return macs / (self.height * self.width) / KILO
+        """Give MACs for one picture, or one pair, as thousands per pixel; a pair has those of both views."""
+        return macs / (self.views * self.height * self.width) / KILO
 
 
 class Walk:
@@ -111,7 +112,7 @@ class Walk:
 
 
 def complexity(model: Codec, height: int = 512, width: int = 768) -> Complexity:
-    """Measure a model on a picture of height x width that is never computed: only shapes travel.
+    """Measure a model on a picture of height x width, or a pair, that is never computed: only shapes travel.
 
     Encoding is counted from the picture to the last symbol, decoding from the first symbol to the picture, so a stage
     that both need (hyper synthesis, context) is in both totals. Convolutions, matrix products and selective scans
@@ -125,7 +126,8 @@ def complexity(model: Codec, height: int = 512, width: int = 768) -> Complexity:
     pieces, ahead, back = split(model), Walk(), Walk()
     modules = {piece.path: piece.module for stage in pieces for piece in (*stage.parts, stage)}
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
-        x = torch.empty(1, 3, height, width, device=next(model.parameters()).device)
+        views = () if model.views == 1 else (model.views,)
+        x = torch.empty(1, *views, 3, height, width, device=next(model.parameters()).device)
         rate, size = model._rate(None, 1), model._latent_size(height, width)
         coded = partial(whole._code_latent, rate=rate, size=size)
         encode = count_macs(whole, modules, lambda: coded(whole.analyse(x), wire=ahead))
@@ -134,7 +136,9 @@ def complexity(model: Codec, height: int = 512, width: int = 768) -> Complexity:
     stages = [look.stage(piece) for piece in look.in_order(pieces)]
     elsewhere = look.stage(Piece("elsewhere", model, "elsewhere"))
     stages += [elsewhere] if elsewhere.costs else []
-    return Complexity(height, width, tuple(stages), tuple(back.passes), len(ahead.passes), _file_bytes(model))
+    return Complexity(
+        height, width, tuple(stages), tuple(back.passes), len(ahead.passes), _file_bytes(model), model.views
+    )
 
 
 @dataclass

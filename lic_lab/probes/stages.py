@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from lic_lab.blocks.shortcut import DCTShortcut
+from lic_lab.blocks.stereo import AcrossViews
 from lic_lab.models.base import Codec
 
 NAMES = {
@@ -65,7 +66,9 @@ def _parts(path: str, module: nn.Module) -> Iterator[Piece]:
 
 
 def kind(module: nn.Module) -> str:
-    """Say what a layer is in a few letters: "conv 5x5 s2", "deconv 5x5 s2", "IGDN"; other modules by their class."""
+    """Say what a layer is in a few letters: "conv 5x5 s2", "IGDN", "conv 5x5 s2 across"; other modules by their class."""
+    if isinstance(module, AcrossViews):
+        return f"{kind(module.own)} across"
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         word = "deconv" if isinstance(module, nn.ConvTranspose2d) else "conv"
         depthwise = "depthwise " if module.groups == module.in_channels > 1 else ""

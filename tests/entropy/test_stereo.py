@@ -1,0 +1,227 @@
+"""The context of a pair: decodable, priced right, and blind to whatever is not decoded yet, in either view."""
+
+import copy
+from functools import partial
+
+import pytest
+import torch
+
+from lic_lab.blocks.stereo import AcrossViews, MutualAttention, other_view, own_view
+from lic_lab.coding.fast import Decoder, Encoder
+from lic_lab.entropy import raster
+from lic_lab.entropy.stereo import StereoContext, spatial
+from lic_lab.entropy.wires import Decode, Encode, Estimate
+from lic_lab.errors import LicLabError
+
+SLICES, FEATURES, SIZE = (2, 2, 4), 12, (6, 8)
+
+
+def context(name="checkerboard", *, layer=AcrossViews, mix=True, residual=(), tied=False):
+    """A small one whose weights are large enough for every path to be seen."""
+    torch.manual_seed(0)
+    layer = partial(layer, tied=True) if tied else layer
+    made = StereoContext(
+        SLICES, FEATURES, mix=MutualAttention(8, heads=2, depth=1, light=True) if mix else None, channel=(8,),
+        places=spatial(name, hidden=(10,), layer=layer, kernel=5), residual=residual,
+    ).eval()  # fmt: skip
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return made
+
+
+@pytest.fixture(params=["checkerboard", "raster", "none"])
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def y():
+    return 3 * torch.randn(2, sum(SLICES), *SIZE, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def hyper():
+    return torch.randn(2, FEATURES, *SIZE, generator=torch.Generator().manual_seed(2))
+
+
+class Watch(Estimate):
+    """Notes what every step is given and which parameters it is given."""
+
+    def __init__(self, training=False):
+        super().__init__(training=training)
+        self.given, self.seen = [], []
+
+    def gaussian(self, y, mean, scale, part="y"):
+        self.given.append(y.clone())
+        self.seen.append((mean.clone(), scale.clone()))
+        return super().gaussian(y, mean, scale, part)
+
+
+def watched(made, y, hyper):
+    wire = Watch()
+    made(y, hyper, wire)
+    return wire
+
+
+def where(made, hyper):
+    """For each step, the (view, channel, row, column) of each symbol it codes."""
+    numbers = torch.arange(2.0 * sum(SLICES) * SIZE[0] * SIZE[1]).view(2, sum(SLICES), *SIZE)
+    given = watched(made, numbers, hyper).given
+    return [torch.stack(torch.unravel_index(step.flatten().long(), numbers.shape), dim=1) for step in given]
+
+
+# Inverse
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("residual", [(), (6,), None])
+def test_the_decoder_rebuilds_both_latents_exactly(name, residual, y, hyper):
+    made, coder = context(name, residual=residual), Encoder()
+    kept = made(y, hyper.double(), Encode(coder))
+    decoder = Decoder(coder.finish())
+    assert torch.equal(made(None, hyper.double(), Decode(decoder)), kept)
+    decoder.close()
+
+
+@torch.no_grad()
+def test_what_is_sent_decides_everything_not_what_was_rounded(name, y, hyper):
+    """Two latents that round to the same symbols are one file and one y_hat: no context has looked at the rest."""
+    made = context(name, residual=None)
+    first, second = Encoder(), Encoder()
+    y_hat = made(y, hyper.double(), Encode(first))
+    again = made(y_hat + 0.4 * (torch.rand_like(y_hat) - 0.5), hyper.double(), Encode(second))
+    assert torch.equal(y_hat, again) and first.finish() == second.finish()
+
+
+# Bits
+
+
+@torch.no_grad()
+def test_the_bytes_cost_what_the_estimate_promised(name, y, hyper):
+    made, estimate, coder = context(name), Estimate(training=False), Encoder()
+    with torch.no_grad():
+        for module in made.modules():
+            if hasattr(module, "scale"):
+                module.scale[-1].bias.fill_(3.0)  # untrained scales are far too small
+    made(y, hyper, estimate), made(y, hyper.double(), Encode(coder))
+    assert 8 * len(coder.finish()) == pytest.approx(estimate.parts["y"].sum().item(), rel=0.01, abs=64)
+
+
+def test_bits_are_counted_view_by_view(name, y, hyper):
+    made, estimate = context(name), Estimate(training=False)
+    made(y, hyper, estimate)
+    assert estimate.parts["y"].shape == (2,)
+    louder = y.clone()
+    louder[1] *= 4
+    after = Estimate(training=False)
+    made(louder, hyper, after)
+    assert after.parts["y"][1] > 1.2 * estimate.parts["y"][1]
+
+
+# Passes
+
+
+@torch.no_grad()
+def test_the_number_of_passes_is_that_of_the_paper(y, hyper):
+    """Two a slice for the fast variant, one a slice without neighbours, one a wavefront and slice for the main one."""
+    fronts = (SIZE[1] - 1) + 3 * (SIZE[0] - 1) + 1
+    for name, passes in (("checkerboard", 2), ("none", 1), ("raster", fronts)):
+        assert len(watched(context(name), y, hyper).seen) == passes * len(SLICES)
+
+
+@torch.no_grad()
+def test_both_views_are_decoded_in_the_same_pass(name, hyper):
+    for places in where(context(name), hyper):
+        left, right = (places[places[:, 0] == view][:, 1:] for view in (0, 1))
+        assert torch.equal(left, right)
+
+
+# Causality
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("view", [0, 1])
+def test_no_parameter_of_either_view_depends_on_what_is_decoded_with_or_after_it(name, view, y, hyper):
+    made = context(name)
+    steps, before = where(made, hyper), watched(made, y, hyper)
+    for number in range(len(steps)):
+        mine = steps[number][steps[number][:, 0] == view]
+        nudged = y.clone()
+        nudged[tuple(mine[len(mine) // 2])] += 9
+        after = watched(made, nudged, hyper)
+        same = [all(map(torch.equal, a, b)) for a, b in zip(before.seen, after.seen, strict=True)]
+        assert all(same[: number + 1])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["checkerboard", "raster"])
+def test_later_slices_and_later_neighbours_of_both_views_do_listen(name, y, hyper):
+    made = context(name)
+    steps, before = where(made, hyper), watched(made, y, hyper)
+    nudged = y.clone()
+    first = (0, *steps[0][0, 1:].tolist())  # the first symbol of the left view
+    nudged[first] += 9
+    after = watched(made, nudged, hyper)
+    changed = [(a[0] != b[0]).flatten(1).any(1) for a, b in zip(before.seen, after.seen, strict=True)]
+    listeners = [step for step, who in enumerate(changed) if who.all()]  # both views
+    assert min(listeners) <= 2  # its neighbours, within the slice
+    first_of_next = next(i for i, places in enumerate(steps) if places[0, 1] == SLICES[0])
+    assert first_of_next in listeners
+
+
+@torch.no_grad()
+def test_without_a_look_across_the_other_view_changes_nothing(name, y, hyper):
+    made = context(name, layer=own_view, mix=False)
+    before, nudged = watched(made, y, hyper), y.clone()
+    nudged[1] += torch.randn_like(nudged[1])
+    after = watched(made, nudged, hyper)
+    assert all(
+        torch.equal(p[0], q[0]) for a, b in zip(before.seen, after.seen, strict=True) for p, q in zip(a, b, strict=True)
+    )
+
+
+@torch.no_grad()
+def test_a_tied_context_does_not_know_left_from_right(name, y, hyper):
+    made = context(name, tied=True)
+    first, second = Estimate(training=False), Estimate(training=False)
+    y_hat = made(y, hyper, first)
+    assert torch.allclose(made(other_view(y), other_view(hyper), second), other_view(y_hat), atol=1e-4)
+    assert torch.allclose(second.parts["y"], first.parts["y"].flip(0), rtol=1e-4)
+
+
+# Training
+
+
+def test_the_parallel_pass_of_training_computes_what_the_walk_does(y, hyper, monkeypatch):
+    made = context("raster", residual=None)
+    y_hat = made(y, hyper, Estimate(training=False))  # nothing is left to round, so noise is all that differs
+    walked, parallel = watched(made, y_hat.detach(), hyper), Watch(training=True)
+    monkeypatch.setattr(raster, "add_noise", lambda y: y)
+    made(y_hat.detach(), hyper, parallel)
+    assert len(parallel.seen) == len(SLICES)
+    places = where(made, hyper)
+    for number, channel in enumerate((0, 2, 4)):
+        mean = torch.empty(2, sum(SLICES), *SIZE)
+        for step, (value, _) in zip(places, walked.seen, strict=True):
+            mean[tuple(step.T)] = value.flatten().detach()
+        expected = mean[:, channel : channel + SLICES[number]].flatten(2)
+        assert torch.allclose(parallel.seen[number][0], expected, atol=1e-4)
+
+
+def test_every_weight_learns(name, y, hyper):
+    made, wire = context(name).train(), Estimate(training=True)
+    (made(y, hyper, wire).square().mean() + wire.parts["y"].sum()).backward()
+    assert not [n for n, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+
+
+def test_the_mixer_of_slices_is_one_for_all_of_them_and_stored_once():
+    for made in (context(), copy.deepcopy(context())):
+        assert sum(name.startswith("mix.") for name in made.state_dict()) > 0
+        assert not any("mix" in name for name in made.steps.state_dict())
+        assert all(step.mix[0] is made.mix for step in made.steps)
+
+
+def test_an_unknown_spatial_context_is_refused():
+    with pytest.raises(LicLabError, match="use checkerboard, raster, none"):
+        spatial("hexagons", hidden=(4,), layer=own_view, kernel=5)

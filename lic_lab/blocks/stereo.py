@@ -43,7 +43,7 @@ class AcrossViews(nn.Module):
     exchanges the answers and does nothing else.
     For convolutions this is the 3-D convolution over the axis of views (depth 3, padding 1): own is its kernel W[1],
     from_right W[2], from_left W[0], and for transposed ones the latter two the other way round; the products with
-    the padding, a third of all, are not made.   Source: BiSIC, arXiv 2407.10632, Sec. 3.2. Ours: the 2-D form, `tied`.
+    the padding, a third of all, are not made.   Source: BiSIC, arXiv 2407.10632. Ours: the 2-D form, `tied`.
     """
 
     def __init__(self, kind: Callable[..., nn.Module], *sizes, tied: bool = False):
@@ -67,9 +67,10 @@ def without_bias(layer: nn.Module) -> nn.Module:
 
 
 class ResidualUnit(nn.Module):
-    """Add to a map what two 3x3 convolutions, each with a LeakyReLU, find in it: (b, inputs, h, w) -> (b, outputs, h, w).
+    """Add to a map what two 3x3 convolutions, each with a LeakyReLU, find in it.
 
-    Where the width changes, the map goes through a 1x1 convolution. Exact on float64 input.
+    Shapes: (b, inputs, h, w) -> (b, outputs, h, w). Where the width changes, the map goes through a 1x1 convolution.
+    Exact on float64 input.
     """
 
     def __init__(self, inputs: int, outputs: int):
@@ -128,7 +129,7 @@ class MutualAttention(nn.Module):
     depth: `ResidualUnit`s in `local`.   light: refines by a 1x1 convolution and one unit instead of two wide units
     (three quarters of all weights).   query: who asks in branch B, "own" as the text has it, or "other" as the code
     does, whose answer lies in the coordinates of the other view.
-    Source: BiSIC, arXiv 2407.10632, Sec. 3.3. Ours: `light`, exact arithmetic on float64 input.
+    Source: BiSIC, arXiv 2407.10632. Ours: `light`, exact arithmetic on float64 input.
     """
 
     def __init__(self, dim: int, *, heads: int = 8, depth: int = 2, light: bool = False, query: str = "own"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -25,65 +25,84 @@ class CropBank:
     large as a crop; fewer bad pictures are listed in `skipped`, and `used` counts those that give crops.
     """
 
+    thing = "picture"  # what messages call one
+
     def __init__(self, files: Iterable[Path], *, smallest: int, scales: int = 3, seed: int = 0):
         rng = np.random.default_rng(seed)
+        self.scales = scales
         self.pictures: list[np.ndarray] = []  # each (h, w, 3), both sides >= smallest
         self.skipped: list[str] = []
         self.used = 0
         files = list(files)
         for file in files:
             try:
-                picture = read_image(file)
+                copies = self._copies(file, smallest, rng)
             except LicLabError as error:
                 self.skipped.append(str(error))
                 continue
-            copies = self._rescaled(picture, smallest, rng.uniform(0.6, 1.0, scales))
             self.pictures += copies
             self.used += bool(copies)
         if len(self.skipped) > max(1, _BAD_LIMIT * len(files)):
             raise LicLabError(
-                f"{len(self.skipped)} of {len(files)} pictures cannot be read, the first: {self.skipped[0]}"
+                f"{len(self.skipped)} of {len(files)} {self.thing}s cannot be read, the first: {self.skipped[0]}"
             )
         if not self.pictures:
-            raise LicLabError(f"none of {len(files)} pictures has both sides of {smallest} pixels: use smaller crops")
+            raise LicLabError(
+                f"none of {len(files)} {self.thing}s has both sides of {smallest} pixels: use smaller crops"
+            )
 
-    @staticmethod
-    def _rescaled(picture: np.ndarray, smallest: int, factors: np.ndarray) -> list[np.ndarray]:
-        height, width = picture.shape[:2]
-        sizes = {(round(height * f), round(width * f)) for f in factors}
-        sizes = {size for size in sizes if min(size) >= smallest} or (
-            {(height, width)} if min(height, width) >= smallest else set()
-        )
-        whole = Picture.fromarray(picture)
-        return [np.asarray(whole.resize((w, h), Picture.Resampling.LANCZOS)) for h, w in sorted(sizes)]
+    def _copies(self, file: Path, smallest: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """What the bank keeps of a file: none where it is smaller than a crop."""
+        return rescaled(read_image(file), smallest, rng.uniform(0.6, 1.0, self.scales))
 
     def sample(self, batch: int, size: int, generator: torch.Generator) -> Tensor:
         """Cut `batch` crops, flipped and transposed at random: (batch, 3, size, size), float in [0, 1].
 
         Raises LicLabError where no picture is as large as that.
         """
-        if all(min(picture.shape[:2]) < size for picture in self.pictures):
-            raise LicLabError(f"no picture has both sides of {size} pixels: use smaller crops")
+        if all(min(picture.shape[-3:-1]) < size for picture in self.pictures):
+            raise LicLabError(f"no {self.thing} has both sides of {size} pixels: use smaller crops")
         crops = []
         while len(crops) < batch:
-            which, top, left, flips = torch.randint(2**31, (4,), generator=generator).tolist()
+            which, top, left, pose = torch.randint(2**31, (4,), generator=generator).tolist()
             picture = self.pictures[which % len(self.pictures)]
-            height, width = picture.shape[:2]
+            height, width = picture.shape[-3:-1]
             if min(height, width) < size:
                 continue
             top, left = top % (height - size + 1), left % (width - size + 1)
-            crop = picture[top : top + size, left : left + size]
-            crop = crop[:: -1 if flips & 1 else 1, :: -1 if flips & 2 else 1]
-            crops.append(crop.transpose(1, 0, 2) if flips & 4 else crop)
-        return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
+            crops.append(self._posed(picture[..., top : top + size, left : left + size, :], pose))
+        return _as_tensor(crops)
+
+    @staticmethod
+    def _posed(crop: np.ndarray, pose: int) -> np.ndarray:
+        """One of the eight poses that a crop (size, size, 3) has, by the last three bits of a number."""
+        crop = crop[:: -1 if pose & 1 else 1, :: -1 if pose & 2 else 1]
+        return crop.transpose(1, 0, 2) if pose & 4 else crop
 
 
-def split(folders: Iterable[str | Path], *, every: int = 25) -> tuple[list[Path], list[Path]]:
+def rescaled(picture: np.ndarray, smallest: int, factors: Iterable[float]) -> list[np.ndarray]:
+    """Scale uint8 (h, w, 3), or several (n, h, w, 3) alike, by each of the factors with Lanczos; smaller copies first.
+
+    Copies with a side below `smallest` are left out; if that is all of them, the picture itself is kept, or nothing.
+    """
+    height, width = picture.shape[-3:-1]
+    sizes = {(round(height * f), round(width * f)) for f in factors}
+    sizes = {size for size in sizes if min(size) >= smallest} or (
+        {(height, width)} if min(height, width) >= smallest else set()
+    )
+    views = [Picture.fromarray(view) for view in picture.reshape(-1, height, width, 3)]
+    every = [np.stack([view.resize((w, h), Picture.Resampling.LANCZOS) for view in views]) for h, w in sorted(sizes)]
+    return [copies.reshape(*picture.shape[:-3], *copies.shape[1:]) for copies in every]
+
+
+def split(
+    folders: Iterable[str | Path], *, every: int = 25, files_of: Callable[[Path], list] = list_images
+) -> tuple[list, list]:
     """List the pictures of some folders, sorted, as (training, validation): every 25th is held out for validation.
 
-    Raises LicLabError for a folder without pictures.
+    files_of: gives the pictures, or other things to learn from, of a folder. Raises LicLabError for a folder without.
     """
-    found = {folder: list_images(folder) for folder in map(Path, folders)}
+    found = {folder: files_of(folder) for folder in map(Path, folders)}
     for folder, files in found.items():
         if not files:
             raise LicLabError(f"there are no pictures in {folder}")
@@ -92,21 +111,27 @@ def split(folders: Iterable[str | Path], *, every: int = 25) -> tuple[list[Path]
     return [file for file in files if file not in set(held)], held
 
 
-def center_crops(files: Iterable[Path], size: int) -> Tensor:
+def center_crops(files: Iterable, size: int, *, read: Callable[..., np.ndarray] = read_image) -> Tensor:
     """Cut the middle of each picture: (n, 3, size, size), float in [0, 1].
 
-    Smaller pictures are skipped, unreadable ones too, with a warning. Raises LicLabError where none is left.
+    Smaller pictures are skipped, unreadable ones too, with a warning.   read: from one of the files to uint8
+    (..., h, w, 3); what it has before h stays before the channels. Raises LicLabError where none is left.
     """
     crops = []
     for file in files:
         try:
-            picture = read_image(file)
+            picture = read(file)
         except LicLabError as error:
             warnings.warn(f"left out: {error}", stacklevel=2)
             continue
-        top, left = ((n - size) // 2 for n in picture.shape[:2])
+        top, left = ((n - size) // 2 for n in picture.shape[-3:-1])
         if min(top, left) >= 0:
-            crops.append(picture[top : top + size, left : left + size])
+            crops.append(picture[..., top : top + size, left : left + size, :])
     if not crops:
         raise LicLabError(f"no validation picture has both sides of {size} pixels")
-    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
+    return _as_tensor(crops)
+
+
+def _as_tensor(crops: list[np.ndarray]) -> Tensor:
+    """Crops uint8 (..., h, w, 3) -> (n, ..., 3, h, w), float in [0, 1]."""
+    return torch.from_numpy(np.stack(crops)).movedim(-1, -3).float() / 255

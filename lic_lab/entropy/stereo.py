@@ -1,6 +1,6 @@
 """The cross-dimensional context: channels, neighbours and the other view all say what to expect of a latent.
 
-Pairs are neighbours in the batch (see `blocks.stereo`), so a step codes both views at once: no view waits for the other.
+Pairs are neighbours in the batch (see `blocks.stereo`), so a step codes both views at once, and none waits.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from lic_lab.types import Map, Tokens
 
 
 class StereoContext(SliceContext):
-    """Code the latents of both views in channel slices, from hyper features, earlier slices, neighbours, the other view.
+    """Code the latents of both views in channel slices, from hyper features, earlier slices, neighbours and each other.
 
     Shapes: y (2b, sum(slices), h, w) or None on the decoder; hyper (2b, features, h, w), half of the features for the
     means and half for the scales -> y_hat like y.
     mix: a module (2b, width, h, w) -> same that looks across the views, one for all slices; None where earlier slices
     shall not be read.   channel: widths of the layers that read earlier slices; the last is `width`.   places: makes
     what codes a slice, `ByPosition` or one of its kind: places(size, inputs).   residual: see `residual_network`.
-    Source: BiSIC, arXiv 2407.10632, Sec. 3.4. Its code estimates with contexts of round(y), which no decoder has; ours
+    Source: BiSIC, arXiv 2407.10632. Its code estimates with contexts of round(y), which no decoder has; ours
     reads what the wire gives back, and has softsign for tanh and LeakyReLU for GELU, which are equal on every device.
     """
 
@@ -73,7 +73,10 @@ class StereoStep(nn.Module):
 
 
 class MeansAndScales(nn.Module):
-    """Say mean and scale of some positions by two networks of linear layers: two (2b, l, inputs) -> two (2b, size, l)."""
+    """Say mean and scale of some positions by two networks of linear layers.
+
+    Shapes: means, scales (2b, l, inputs) -> mean and scale, each (2b, size, l).
+    """
 
     def __init__(self, inputs: int, hidden: tuple[int, ...], size: int):
         super().__init__()
@@ -108,8 +111,8 @@ class StereoCheckerboard(nn.Module):
 
     Shapes and arguments as `ByPosition`.   layer: makes what gathers the neighbours, so that it can reach across.
     kernel: side of the window of neighbours.
-    Source: He et al., CVPR 2021, Sec. 3.2, and BiSIC-Fast, arXiv 2407.10632, Sec. 3.5. Ours: only the taps that can hold
-    an anchor have weights, and each pass computes its own half of the positions.
+    Source: He et al., CVPR 2021, Sec. 3.2, and BiSIC-Fast, arXiv 2407.10632. Ours: only the taps that can hold an
+    anchor have weights, and each pass computes its own half of the positions.
     """
 
     def __init__(self, size: int, inputs: int, *, hidden: tuple[int, ...], layer: Layer, kernel: int = 5):
@@ -138,7 +141,7 @@ class StereoRaster(nn.Module):
     """Code a slice of both views along wavefronts, each position from what is decoded around it in both views.
 
     Shapes and arguments as `StereoCheckerboard`. The symbol of the other view at the same place is not waited for.
-    Source: BiSIC, arXiv 2407.10632, Sec. 3.4. Ours: wavefronts, so 141 steps for 32 x 48 positions, and weights for the
+    Source: BiSIC, arXiv 2407.10632. Ours: wavefronts, so 141 steps for 32 x 48 positions, and weights for the
     12 of 25 taps that are decoded.
     """
 

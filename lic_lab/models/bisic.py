@@ -18,8 +18,8 @@ from lic_lab.models.base import Codec
 class BiSIC(Codec):
     """A symmetric stereo codec: kernels across the views, mutual attention at 1/4 and 1/16, and a context of both.
 
-    Claim: 48 % fewer bits than BPG on InStereo2K and 57 % on Cityscapes, with both views equally good, where codecs with
-    a reference view favour that one. The fast variant: 45 and 52 %.
+    Claim: 48 % fewer bits than BPG on InStereo2K and 57 % on Cityscapes (fast: 45 and 52 %), both views equally good
+    where codecs with a reference view favour that one.
     Code: stops at NotImplementedError. It estimates a rate with a spatial context of round(y), which no decoder could
     form: what is sent is round(y - mean). No licence.
     Ours: one file decodes to both views, in 12 passes (fast) or along wavefronts (main), the context being what the
@@ -36,8 +36,8 @@ class BiSIC(Codec):
     kernel: side of strided kernels; context_kernel: of the window of neighbours.
     hidden: of the networks that say mean and scale.   residual: of latent residual prediction, None without.
     light, depth, heads, query: see `MutualAttention`.   cross: False for kernels that see their own view only (2-D
-    convolutions); attention: False leaves out the four blocks.   stereo_context: False for an entropy model of each view
-    by itself, hyper synthesis aside.   tied: see `AcrossViews`; codec(right, left) is then codec(left, right) exchanged.
+    convolutions); attention: False leaves out the four blocks.   stereo_context: False for a context of each view by
+    itself.   tied: see `AcrossViews`; codec(right, left) is then codec(left, right) exchanged.
     """
 
     code = 7
@@ -45,10 +45,11 @@ class BiSIC(Codec):
     halo, sees_all = 128, True
 
     def __init__(
-        self, widths=(192, 192, 192, 192), latent=192, hyper=192, features=(192, 192, 384), *, branches=2, slices=(32,) * 6,
-        context="checkerboard", context_width=256, channel=(224, 192, 128), hidden=(384, 192, 96), residual=(384, 192, 64),
-        kernel=5, context_kernel=5, heads=8, depth=2, light=False, query="own", cross=True, attention=True, stereo_context=True,
-        hyperprior=True, tied=False, lambdas=(0.0130,), shortcut=None,
+        self, widths=(192, 192, 192, 192), latent=192, hyper=192, features=(192, 192, 384),
+        *, branches=2, slices=(32,) * 6, context="checkerboard", context_width=256, channel=(224, 192, 128),
+        hidden=(384, 192, 96), residual=(384, 192, 64), kernel=5, context_kernel=5, heads=8, depth=2, light=False,
+        query="own", cross=True, attention=True, stereo_context=True, hyperprior=True, tied=False, lambdas=(0.0130,),
+        shortcut=None,
     ):  # fmt: skip
         super().__init__(latent, lambdas)
         across = partial(AcrossViews, tied=tied)
@@ -57,12 +58,15 @@ class BiSIC(Codec):
         attend = block if attention else nn.Identity
         self.analysis = stereo_analysis(widths, latent, layer, attend, kernel=kernel, shortcut=shortcut)
 
-        mix = (block if stereo_context else nn.Identity)(context_width)
+        look, mix = (across, block) if stereo_context else (own_view, nn.Identity)
         over_decoded = StereoContext(
-            slices, branches * features[-1], mix=None if channel is None else mix, channel=(*(channel or ()), context_width),
-            places=spatial(context, hidden=hidden, layer=across if stereo_context else own_view, kernel=context_kernel),
+            slices,
+            branches * features[-1],
+            mix=None if channel is None else mix(context_width),
+            channel=(*(channel or ()), context_width),
+            places=spatial(context, hidden=hidden, layer=look, kernel=context_kernel),
             residual=residual,
-        )  # fmt: skip
+        )
         self.latent = latent_model(
             latent, hyper, features, over_decoded, layer=layer, branches=branches, hyperprior=hyperprior
         )

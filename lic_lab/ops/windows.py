@@ -1,4 +1,4 @@
-"""Neighbourhoods of chosen sites in a map, as tokens: for contexts that know some of the sites and not yet the others."""
+"""Neighbourhoods of chosen sites in a map, as tokens: for contexts that know some sites and not yet the others."""
 
 from __future__ import annotations
 

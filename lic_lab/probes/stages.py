@@ -66,7 +66,7 @@ def _parts(path: str, module: nn.Module) -> Iterator[Piece]:
 
 
 def kind(module: nn.Module) -> str:
-    """Say what a layer is in a few letters: "conv 5x5 s2", "IGDN", "conv 5x5 s2 across"; other modules by their class."""
+    """Say what a layer is in a few letters: "conv 5x5 s2", "conv 3x3 across", "IGDN"; other modules by their class."""
     if isinstance(module, AcrossViews):
         return f"{kind(module.own)} across"
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):

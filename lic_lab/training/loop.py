@@ -112,7 +112,8 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate_at(step)
         side, batch = recipe.crop_at(step)
-        x = self.bank.sample(batch, side, self.generator).contiguous(memory_format=torch.channels_last)
+        x = self.bank.sample(batch, side, self.generator)  # (batch, 3, side, side), or pairs (batch, 2, 3, side, side)
+        x = x.flatten(0, -4).contiguous(memory_format=torch.channels_last).view_as(x)
         rate = torch.rand(batch, generator=self.generator) * (self.model.rates - 1)
         lmbda = self.model.lambda_for_rate(rate)
         self.model.train()

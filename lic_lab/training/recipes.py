@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lic_lab.datasets.crops import CropBank, center_crops, split
+from lic_lab.datasets.pairs import PairBank, center_pairs, split_pairs
 from lic_lab.errors import LicLabError
 from lic_lab.models.checkpoints import save_model
 from lic_lab.models.presets import build
@@ -33,6 +34,7 @@ def train(
 ) -> Path:  # fmt: skip
     """Train one model on the pictures of some folders; give the path of the weights, `out`/NAME.safetensors.
 
+    A stereo model learns from the pairs of a folder, or from pairs made of its single pictures (`datasets.pairs`).
     Every 25th picture is held out for validation.   lmbda: one fixed trade-off instead of the model's whole ladder.
     steps, batch_size, crop, lr: instead of the preset's recipe.   resume: go on from the state in `out`.
     progress(done, total, text) is called after every step. Ctrl-C saves the state and stops.
@@ -46,17 +48,18 @@ def train(
         raise LicLabError(f"there is no training run to resume in {out}")
     if threads:
         torch.set_num_threads(threads)
-    recipe = _recipe(preset, steps=steps, lr=lr, seed=seed, crop=crop, batch_size=batch_size)
+    recipe = _recipe(preset.removesuffix("-main"), steps=steps, lr=lr, seed=seed, crop=crop, batch_size=batch_size)
     torch.manual_seed(seed)
     model = build(name, preset, lambdas=None if lmbda is None else (lmbda,))
-    training, held = split(data)
+    stereo = model.views == 2  # pairs from single pictures too
+    training, held = (split_pairs if stereo else split)(data)
     if not held:
         raise LicLabError(f"{len(training)} pictures are too few: give at least 13, so that one can be held out")
     side = max(c for _, c, _ in recipe.crops)
-    bank = CropBank(training, smallest=side, seed=seed)
+    bank = (PairBank if stereo else CropBank)(training, smallest=side, seed=seed)
     for reason in bank.skipped:
         warnings.warn(f"left out: {reason}", stacklevel=2)
-    trainer = Trainer(model, recipe, bank, _validation(held, side), out)
+    trainer = Trainer(model, recipe, bank, _validation(held, side, center_pairs if stereo else center_crops), out)
     if resume:
         trainer.resume()
 
@@ -69,12 +72,12 @@ def train(
     return path
 
 
-def _validation(held: list[Path], side: int) -> Tensor:
+def _validation(held: list, side: int, crops: Callable[[list, int], Tensor]) -> Tensor:
     """Cut validation crops twice as large as training crops where pictures allow: a codec is used on large pictures."""
     try:
-        return center_crops(held, 2 * side)
+        return crops(held, 2 * side)
     except LicLabError:
-        return center_crops(held, side)
+        return crops(held, side)
 
 
 def _recipe(preset: str, *, crop: int | None, batch_size: int | None, **given) -> Recipe:

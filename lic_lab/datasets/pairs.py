@@ -1,0 +1,96 @@
+"""Training crops in stereo: pairs of views held in memory, cut at the same random places; real ones and made ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lic_lab.datasets.crops import CropBank, center_crops, rescaled, split
+from lic_lab.datasets.images import list_images, read_image
+from lic_lab.datasets.stereo import PairFiles, find_pairs, read_pair
+
+
+class PairBank(CropBank):
+    """Hold pairs of views as uint8 and cut batches of crops from them: what `CropBank` is for pictures.
+
+    files: `PairFiles`, held at `scales` random scales each; or paths of single pictures, of which `warps` pairs each
+    are made by `synthetic_pair`, all different, and each held at one random scale.
+    Points move to the left from the left view to the right one in every crop, as in the pairs.
+    """
+
+    thing = "pair"
+
+    def __init__(
+        self, files: Iterable[PairFiles | Path], *, smallest: int, scales: int = 3, warps: int = 3, seed: int = 0
+    ):
+        self.warps = warps
+        super().__init__(files, smallest=smallest, scales=scales, seed=seed)  # fills .pictures, each (2, h, w, 3)
+
+    def _copies(self, file: PairFiles | Path, smallest: int, rng: np.random.Generator) -> list[np.ndarray]:
+        if isinstance(file, PairFiles):
+            return rescaled(read_pair(file), smallest, rng.uniform(0.6, 1.0, self.scales))
+        picture = read_image(file)
+        if min(picture.shape[:2]) < smallest:
+            return []
+        made = (_made_pair(picture, rng, smallest) for _ in range(self.warps))
+        return [copy for pair in made for copy in rescaled(pair, smallest, rng.uniform(0.6, 1.0, 1))]
+
+    def sample(self, batch: int, size: int, generator: torch.Generator) -> Tensor:
+        """Cut `batch` crops, flipped at random: (batch, 2, 3, size, size), float in [0, 1], left view first.
+
+        Raises LicLabError where no pair is as large as that.
+        """
+        return super().sample(batch, size, generator)
+
+    @staticmethod
+    def _posed(crop: np.ndarray, pose: int) -> np.ndarray:
+        """Flip a crop (2, size, size, 3) by the last two bits of a number.
+
+        In a mirror the left camera becomes the right one: mirrored views are exchanged, so that points still move to
+        the left. Transposed they would move up.
+        """
+        crop = crop[:, ::-1] if pose & 1 else crop
+        return crop[::-1, :, ::-1] if pose & 2 else crop
+
+
+def split_pairs(folders: Iterable[str | Path], *, every: int = 25) -> tuple[list, list]:
+    """List the pairs of some folders as (training, validation): every 25th is held out for validation.
+
+    A folder in which `find_pairs` finds any gives `PairFiles`; any other gives the paths of its pictures, from which
+    pairs can be made. Raises LicLabError for a folder without either.
+    """
+    return split(folders, every=every, files_of=lambda folder: find_pairs(folder) or list_images(folder))
+
+
+def center_pairs(files: Iterable[PairFiles | Path], size: int) -> Tensor:
+    """Cut the middle of each pair, at one place in both views: (n, 2, 3, size, size), float in [0, 1].
+
+    From a single picture a pair is made, always the same one. Smaller pairs are skipped, unreadable ones too, with a
+    warning. Raises LicLabError where none is left.
+    """
+
+    def read(file: PairFiles | Path) -> np.ndarray:
+        if isinstance(file, PairFiles):
+            return read_pair(file)
+        return _made_pair(read_image(file), np.random.default_rng(crc32(Path(file).name.encode())), size)
+
+    return center_crops(files, size, read=read)
+
+
+def _made_pair(picture: np.ndarray, rng: np.random.Generator, smallest: int) -> np.ndarray:
+    """A synthetic pair of a uint8 picture (h, w, 3): uint8 (2, h, w', 3).
+
+    The columns at the right, of which the right camera sees what the picture does not hold, are cut off both views,
+    as far as `smallest` columns are left.
+    """
+    from lic_lab.datasets.warping import synthetic_pair  # compiles; not needed for real pairs
+
+    pair = synthetic_pair(picture, rng)
+    width = picture.shape[1]
+    invented = int(np.ceil(np.nanmax(pair.disparity[:, -1], initial=0)))
+    return np.stack([pair.left, pair.right])[:, :, : max(width - invented, min(smallest, width))]

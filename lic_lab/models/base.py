@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import ClassVar
 
@@ -128,8 +129,11 @@ class Codec(nn.Module):
         return self._reconstruct(y_hat, rate, (header.height, header.width)).clamp(0, 1)
 
     @torch.no_grad()
-    def decode_latent(self, data: bytes) -> tuple[Header, Map]:
-        """Read the header and the latent (views, latent, h/16, w/16) in quantisation steps, float64."""
+    def decode_latent(self, data: bytes, *, decoder: Callable[[bytes], Decoder] = Decoder) -> tuple[Header, Map]:
+        """Read the header and the latent (views, latent, h/16, w/16) in quantisation steps, float64.
+
+        decoder: makes what takes the symbols out of the payload, so that they can be looked at.
+        """
         header, payload, checksum = container.unpack(data)
         if header.codec != self.code or header.fingerprint != self.fingerprint():
             raise LicLabError(
@@ -141,10 +145,10 @@ class Codec(nn.Module):
             raise CorruptStreamError(
                 f"{len(data)} bytes cannot hold {header.width}x{header.height} pixels: the file is damaged or cut off"
             )
-        decoder = Decoder(payload)
-        y_hat = self._code_latent(None, self._rate(header.rate / RATE_STEPS, 1), Decode(decoder), size)
-        decoder.close()
-        container.verify(header, checksum, decoder.checksum)
+        symbols = decoder(payload)
+        y_hat = self._code_latent(None, self._rate(header.rate / RATE_STEPS, 1), Decode(symbols), size)
+        symbols.close()
+        container.verify(header, checksum, symbols.checksum)
         return header, y_hat
 
     def analyse(self, x: Image) -> Map:

@@ -1,0 +1,125 @@
+"""What one view asks of the other: the maps that linear attention never writes down, and the disparity in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lic_lab.blocks.stereo import LinearAttention, MutualAttention
+from lic_lab.errors import LicLabError
+from lic_lab.models.base import Codec
+from lic_lab.types import Image, Map
+
+
+@dataclass(frozen=True)
+class CrossAttention:
+    """Queries and keys of branch A of one `MutualAttention`, for both views of a pair.
+
+    path: of the block in the model.   query: a distribution over channels for each head and position, (2, heads, d, h,
+    w).   key: a distribution over positions for each head and channel, like query.   stride: pixels to a position.
+    """
+
+    path: str
+    query: Tensor
+    key: Tensor
+    stride: int
+
+    def map(self, view: int, row: int, column: int) -> Tensor:
+        """Say how much a position of a view gets from each position of the other: (heads, h, w), each adds up to 1.
+
+        view: 0 left, 1 right.   row, column: in positions, not pixels. Raises LicLabError for a place outside.
+        """
+        height, width = self.query.shape[-2:]
+        if view not in (0, 1) or not 0 <= row < height or not 0 <= column < width:
+            raise LicLabError(f"view {view} has {height} x {width} positions, and none at row {row}, column {column}")
+        return torch.einsum("nd,ndhw->nhw", self.query[view, :, :, row, column], self.key[1 - view])
+
+    def along_rows(self) -> Tensor:
+        """Say how much each position of the left view gets from each of its row in the right: (h, w, w), heads added."""
+        return torch.einsum("ndhl,ndhr->hlr", self.query[0], self.key[1])
+
+
+def attention_paths(model: Codec) -> list[str]:
+    """List the blocks of mutual attention in a model, in the order of the data flow.
+
+    Raises LicLabError for a model without any.
+    """
+    paths = [path for path, module in model.named_modules() if isinstance(module, MutualAttention)]
+    if not paths:
+        raise LicLabError(f"{type(model).__name__} has no mutual attention: use bisic with attention=True")
+    return paths
+
+
+@torch.no_grad()
+def cross_attention(model: Codec, x: Image, path: str, *, rate: float | None = None) -> CrossAttention:
+    """Run a pair (1, 2, 3, h, w) through a stereo model and keep what one block asks and offers across the views.
+
+    path: one of `attention_paths(model)`, or LicLabError. Of the block of the context, which works once a slice, the
+    last call is kept.
+    """
+    if path not in attention_paths(model):
+        raise LicLabError(f"no mutual attention at {path!r}: there is {', '.join(attention_paths(model))}")
+    seen: list[tuple[LinearAttention, Map, Map]] = []
+    block = model.get_submodule(path).branch_a
+    hook = block.register_forward_pre_hook(lambda module, args: seen.append((module, *args[:2])))
+    try:
+        model(x, rate)
+    finally:
+        hook.remove()
+    module, query, key = seen[-1]  # each (2, dim, h, w); the key is the other view already, in the other order
+    size = query.shape[-2:]
+    q, k = (values.unflatten(3, size) for values in (module.ask(query), module.offer(key).flip(0)))
+    padded = -(-x.shape[-1] // model.multiple) * model.multiple
+    return CrossAttention(path, q, k, padded // size[1])
+
+
+def attention_disparity(found: CrossAttention, most: float | None = None) -> np.ndarray:
+    """Read disparity from attention: how far to the left of its own column each left position looks most, in pixels.
+
+    most: the largest disparity that is considered, in pixels; by default the whole row. Gives float32 (h, w), one value
+    for each position of the block. Ours: BiSIC shows its maps but does not measure them.
+    """
+    scores = found.along_rows()  # (h, left column, right column)
+    columns = torch.arange(scores.shape[-1], device=scores.device)
+    steps = columns[:, None] - columns  # disparity in positions
+    reach = len(columns) if most is None else most / found.stride
+    scores = scores.masked_fill((steps < 0) | (steps > reach), -1.0)
+    return ((columns[:, None] - scores.argmax(-1).T).T * found.stride).float().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class DisparityScore:
+    """How near a disparity map comes to the truth, both averaged over the positions where the truth is known.
+
+    median_error: of |found - true|, in pixels.   within: share of positions off by one position at most.
+    constant_error, constant_within: the same for the best that knows nothing of the place, the median of the truth.
+    """
+
+    median_error: float
+    within: float
+    constant_error: float
+    constant_within: float
+
+
+def score_disparity(found: np.ndarray, truth: np.ndarray, stride: int) -> DisparityScore:
+    """Compare a disparity (h, w) per position with the truth (H, W) per pixel, NaN where unknown.
+
+    The truth of a position is the median of what is known in its square; squares with nothing known do not count.
+    Raises LicLabError where nothing is known at all.
+    """
+    height, width = (min(side, pixels // stride) for side, pixels in zip(found.shape, truth.shape, strict=True))
+    squares = truth[: height * stride, : width * stride].reshape(height, stride, width, stride).swapaxes(1, 2)
+    squares = squares.reshape(height, width, -1)
+    known = ~np.isnan(squares).all(-1)
+    if not known.any():
+        raise LicLabError("no disparity is known in this pair: there is nothing to compare with")
+    true = np.nanmedian(squares[known], axis=-1)
+
+    def errors(guess) -> tuple[float, float]:
+        off = np.abs(guess - true)
+        return float(np.median(off)), float((off <= stride).mean())
+
+    return DisparityScore(*errors(found[:height, :width][known]), *errors(np.median(true)))

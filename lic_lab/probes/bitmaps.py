@@ -1,0 +1,107 @@
+"""Where the bits of a file go: what every symbol in it cost, put back to its channel and position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lic_lab.coding import container
+from lic_lab.coding.fast import Decoder
+from lic_lab.coding.tables import Tables
+from lic_lab.entropy.density import FactorizedDensity
+from lic_lab.errors import LicLabError
+from lic_lab.models.base import Codec
+from lic_lab.types import Map
+
+EXACT = 2**24  # whole numbers up to here are float32 numbers
+
+
+@dataclass(frozen=True)
+class BitMap:
+    """What the symbols of one file cost, in bits, by the integer tables that coded them.
+
+    y: (views, latent, h/16, w/16).   side: of everything coded before y, by view, (views,).   payload_bits: of the
+    stream as written; it exceeds the sum of the symbols by what ends a stream, some four bytes.
+    """
+
+    y: Tensor
+    side: Tensor
+    payload_bits: int
+
+    @property
+    def views(self) -> Tensor:
+        """Bits of each view, side latent included: (views,)."""
+        return self.y.sum(dim=(1, 2, 3)) + self.side
+
+    @property
+    def channels(self) -> Tensor:
+        """Bits of each channel of y, over all positions: (views, latent)."""
+        return self.y.sum(dim=(2, 3))
+
+    @property
+    def positions(self) -> Tensor:
+        """Bits of each position, the side latent spread evenly over them: (views, h/16, w/16)."""
+        at = self.y.sum(dim=1)
+        return at + self.side[:, None, None] / at[0].numel()
+
+
+class _Priced(Decoder):
+    """A decoder that notes what each symbol cost."""
+
+    def __init__(self, data: bytes):
+        super().__init__(data)
+        self.bits: list[np.ndarray] = []  # one array per step
+
+    def pop(self, tables: Tables, indices: np.ndarray) -> np.ndarray:
+        symbols = super().pop(tables, indices)
+        self.bits.append(tables.symbol_bits(symbols, indices))
+        return symbols
+
+
+class _Places:
+    """A wire that codes nothing and notes, step by step, which elements of y it is given; None for other parts."""
+
+    dtype = torch.float32
+
+    def __init__(self):
+        self.steps: list[Tensor | None] = []
+
+    def factorized(self, z: Map, density: FactorizedDensity, shape: tuple[int, ...]) -> Map:
+        self.steps.append(None)
+        return torch.zeros(shape, device=z.device)
+
+    def gaussian(self, y: Map, mean: Map, scale: Map, part: str = "y") -> Map:
+        self.steps.append(y if part == "y" else None)
+        return torch.zeros_like(mean)
+
+
+@torch.no_grad()
+def bit_map(model: Codec, data: bytes) -> BitMap:
+    """Decode a .lic file of a model and say what each of its symbols cost.
+
+    Raises what `Codec.decode_latent` raises, and LicLabError for views above 16 megapixels or so.
+    """
+    decoders: list[_Priced] = []
+
+    def decoder(payload: bytes) -> _Priced:
+        decoders.append(_Priced(payload))
+        return decoders[0]
+
+    _, y_hat = model.decode_latent(data, decoder=decoder)
+    views, size = len(y_hat), y_hat[0].numel()
+    if size > EXACT:
+        raise LicLabError(f"a latent of {size} numbers is too large to be mapped: use a smaller picture")
+    numbers = torch.arange(size, dtype=torch.float32, device=y_hat.device).view_as(y_hat[0]).expand_as(y_hat)
+    places = _Places()  # walks the same steps, with the number of each element in place of its value
+    model.latent(numbers, places, (views, *y_hat.shape[-2:]))
+    y, side = torch.zeros(views, size, dtype=torch.float64), torch.zeros(views, dtype=torch.float64)
+    for where, noted in zip(places.steps, decoders[0].bits, strict=True):
+        bits = torch.from_numpy(noted).reshape(views, -1)
+        if where is None:
+            side += bits.sum(1)
+        else:
+            y.scatter_(1, where.flatten(1).long().cpu(), bits)
+    return BitMap(y.view(y_hat.shape), side, 8 * len(container.unpack(data)[1]))

@@ -1,0 +1,62 @@
+"""What two views share: the bits that a look at the other view saves, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lic_lab.errors import LicLabError
+from lic_lab.models.base import Codec
+from lic_lab.probes.bitmaps import bit_map
+from lic_lab.types import Image
+
+
+@dataclass(frozen=True)
+class JointCoding:
+    """A pair in one file, beside the same views coded with a partner that has nothing to tell.
+
+    joint, separate: bits at each position of each view, (2, h/16, w/16), real symbols of real files.
+    joint_psnr_db, separate_psnr_db: of each view, (2,), of pictures clamped to [0, 1].
+    """
+
+    joint: Tensor
+    separate: Tensor
+    joint_psnr_db: Tensor
+    separate_psnr_db: Tensor
+
+    @property
+    def saved(self) -> float:
+        """The share of bits that the other view saves, both views together; negative where it costs some."""
+        return 1 - float(self.joint.sum() / self.separate.sum())
+
+    @property
+    def saved_by_view(self) -> list[float]:
+        """The same for the left and for the right view."""
+        return (1 - self.joint.sum((1, 2)) / self.separate.sum((1, 2))).tolist()
+
+
+@torch.no_grad()
+def joint_coding(model: Codec, x: Image, rate: float | None = None) -> JointCoding:
+    """Code a pair (1, 2, 3, h, w) jointly, and each of its views beside the other one turned by 180 degrees.
+
+    A turned view has the same statistics and shows the same scene, but nothing at the place where a stereo codec would
+    look for it: what is saved is saved by correspondence. At one rate point, by the same weights.
+    Raises LicLabError for a model of single pictures.
+    """
+    if model.views != 2:
+        raise LicLabError(f"{type(model).__name__} codes single pictures: joint coding needs a stereo model")
+    left, right = x[:, 0], x[:, 1]
+    alone = (torch.stack([left, right.flip(-1, -2)], dim=1), torch.stack([left.flip(-1, -2), right], dim=1))
+    joint, joint_db = _coded(model, x, rate)
+    apart = [_coded(model, pair, rate) for pair in alone]
+    separate, separate_db = (torch.stack([apart[view][what][view] for view in (0, 1)]) for what in (0, 1))
+    return JointCoding(joint, separate, joint_db, separate_db)
+
+
+def _coded(model: Codec, x: Image, rate: float | None) -> tuple[Tensor, Tensor]:
+    """Bits by position (2, h/16, w/16) and PSNR by view (2,) of a pair's real file."""
+    data = model.compress(x, rate)
+    error = (model.decompress(data) - x).square().mean(dim=(0, 2, 3, 4))
+    return bit_map(model, data).positions, -10 * torch.log10(error.double())

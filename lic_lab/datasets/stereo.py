@@ -232,7 +232,7 @@ def _best_candidate(stem: str, views: dict[str, Path]) -> list[tuple[str, str, N
         if left := _translated(stem, naming.right, naming.left):
             candidates.append((left, stem, naming))
     complete = [c for c in candidates if c[0].lower() in views and c[1].lower() in views]
-    return candidates[:1]
+    return (complete or candidates)[:1]
 
 
 def _outlines(view: np.ndarray) -> np.ndarray:

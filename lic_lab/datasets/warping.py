@@ -3,8 +3,9 @@
 Legend: h rows, w columns. d is the disparity of a pixel of the left view, in pixels; its place in the right view is
 u = x - d. s is the column of the left view that a pixel of the right view shows, so that u = s - d(s).
 Source: Watson et al., "Learning stereo from single images" (ECCV 2020), Sec. 3: a picture, a disparity, a forward warp
-in which near surfaces hide far ones, holes filled with texture. Theirs: a depth network gives the disparity, and pixels
-go to whole columns. Ours: random smooth surfaces over the segments of the picture, and columns in between.
+in which near surfaces hide far ones, holes filled with another picture. Theirs: a depth network gives the disparity,
+and colours are linear between columns. Ours: random smooth surfaces over the segments of the picture, sharper colours,
+holes that continue the background, and what is hidden is known.
 """
 
 import numba
@@ -15,7 +16,7 @@ from lic_lab.datasets.images import read_image
 from lic_lab.datasets.stereo import StereoPair
 from lic_lab.errors import LicLabError
 
-STRONGEST = 0.08  # largest disparity by default, as a share of the width: Middlebury reaches 0.085, KITTI 0.065
+STRONGEST = 0.08  # largest disparity by default, as a share of the width: the Motorcycle pair reaches 0.085
 JUMP = 0.75  # neighbours whose disparities differ by more are two surfaces; below 1, so that surfaces keep their order
 SMALL = 96  # pixels of the longer side where segments are looked for; their borders are then refined
 

@@ -38,7 +38,7 @@ class CrossAttention:
         return torch.einsum("nd,ndhw->nhw", self.query[view, :, :, row, column], self.key[1 - view])
 
     def along_rows(self) -> Tensor:
-        """Say how much each position of the left view gets from each of its row in the right: (h, w, w), heads added."""
+        """Say how much each left position gets from each position of its row on the right: (h, w, w), heads added."""
         return torch.einsum("ndhl,ndhr->hlr", self.query[0], self.key[1])
 
 

@@ -50,6 +50,13 @@ def box(near=10.0, far=2.0):
     return picture, disparity
 
 
+def halves():
+    """Two colours: one up to column 136, the other from 137 on."""
+    picture = np.full((120, 300, 3), (20, 90, 160), np.uint8)
+    picture[:, 137:] = (200, 90, 20)
+    return picture
+
+
 def test_the_views_have_the_size_of_the_picture_and_the_left_one_is_the_picture(cat):
     pair = synthetic_pair(cat, np.random.default_rng(0))
     assert np.array_equal(pair.left, cat) and pair.left.dtype == np.uint8
@@ -190,18 +197,29 @@ def test_disparities_jump_where_colours_do():
 
 
 def test_a_blurred_border_is_no_segment():
-    mix = np.clip((np.arange(300) - 130) / 14, 0, 1)[None, :, None]
+    mix = np.clip((np.arange(300) - 133) / 8, 0, 1)[None, :, None]
     picture = np.broadcast_to((20, 90, 160) * (1 - mix) + (200, 90, 20) * mix, (120, 300, 3)).astype(np.uint8)
     labels = segments(picture)
     assert (labels == labels[:1]).all() and len(np.unique(labels)) == 2 and (np.diff(labels[0]) != 0).sum() == 1
 
 
 def test_segments_follow_the_borders_of_colours_to_the_pixel():
-    picture = np.full((120, 300, 3), (20, 90, 160), np.uint8)
-    picture[:, 137:] = (200, 90, 20)
+    picture = halves()
+    picture[60, 135] = picture[0, -1]  # a grain of noise
     labels = segments(picture)
     assert (labels[:, :137] == labels[0, 0]).all() and (labels[:, 137:] == labels[0, -1]).all()
     assert labels[0, 0] != labels[0, -1]
+
+
+def test_near_things_take_the_pixel_beside_their_edge_with_them():
+    places = set()
+    for seed in range(20):
+        disparity = random_disparity(halves(), np.random.default_rng(seed), 20)
+        rows, columns = np.nonzero(np.abs(np.diff(disparity, axis=1)) > 1)
+        left_is_near = disparity[rows, columns] > disparity[rows, columns + 1]
+        assert (columns == np.where(left_is_near, 137, 135)).all()  # of 136, the last column of the left colour
+        places |= set(columns)
+    assert places == {135, 137}
 
 
 def test_a_picture_of_one_colour_is_one_surface():

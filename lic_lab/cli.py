@@ -70,7 +70,7 @@ def encode(sources, target, codec, **targets):
             f"{codec} writes {coder.suffix} files: call it {target.with_suffix(coder.suffix).name!r}, or name another "
             "codec with --codec"
         )
-    image = coder.read(sources if coder.views > 1 else sources[0])
+    image = coder.read_source(sources if coder.views > 1 else sources[0])
     given = {name: value for name, value in targets.items() if value is not None}
     with spinner(f"encoding {' and '.join(source.name for source in sources)} with {codec}"):
         data = coder.compress(image, **given)
@@ -111,30 +111,32 @@ def decode(source, targets, codec):
         click.echo(f"{target}: {image.shape[1]} x {image.shape[0]} pixels")
 
 
-@main.command(short_help="Encode pictures with several codecs at one size.")
+@main.command(short_help="Encode pictures, or stereo pairs, with several codecs at one size.")
 @click.argument("pictures", nargs=-1, type=PATH)
 @click.option(
     "--codecs", metavar="A,B,...", help="Which ones; by default the learned one and the usual classical ones."
 )
 @click.option("--bpp", type=float, default=0.25, show_default=True, help="Ceiling in bits per pixel, for every codec.")
 @click.option("--out", type=PATH, metavar="DIR", help="Keep the coded files, the numbers and a sheet per picture here.")
+@click.option("--stereo", is_flag=True, help="PICTURES are a left and a right view, or folders of stereo pairs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON instead of a table.")
 @click.option("--curves", is_flag=True, help="Measure from 0.1 to 1.2 bpp, print BD-rates; DIR gets rd.csv, rd.png.")
-def compare(pictures, codecs, bpp, out, as_json, curves):
+def compare(pictures, codecs, bpp, out, stereo, as_json, curves):
     """Encode PICTURES (files, folders; without any, the bundled ones) with several codecs at one size.
 
     \b
     lic-lab compare
     lic-lab compare photo.png --codecs charm,jpeg,avif --bpp 0.2 --out comparison
     lic-lab compare kodak/ --codecs jpeg,charm,jpeg2000 --curves --out curves
+    lic-lab compare left.png right.png --stereo --codecs bisic,hevc-pair,pair:charm
     """
     from lic_lab.evaluation import sweep
     from lic_lab.evaluation.report import comparison_table
 
     if out and out.exists() and not out.is_dir():
         raise LicLabError(f"{str(out)!r} is a file: name a folder for the output")
-    images = sweep.gather_images(pictures)
-    chosen = sweep.gather_codecs(_names(codecs))
+    images = sweep.gather_pairs(pictures) if stereo else sweep.gather_images(pictures)
+    chosen = sweep.gather_codecs(_names(codecs), views=2 if stereo else 1)
     if curves:
         return _curves(images, chosen, out, as_json)
     with bar("comparing") as progress:

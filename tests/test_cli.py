@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 import lic_lab
 from lic_lab import cli
 from lic_lab.datasets.bundled import skimage_file
 from lic_lab.datasets.images import read_image, write_image
+from lic_lab.datasets.stereo import motorcycle
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(run, picture, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lic_lab.datasets.images.read_image", interrupt)
+    monkeypatch.setattr("lic_lab.codecs.base.read_image", interrupt)
     result = run("encode photo.png photo.jpg --codec jpeg")
     assert result.exit_code == 130 and result.stderr.startswith("lic-lab: interrupted")
     assert not Path("photo.jpg").exists()
@@ -249,3 +251,79 @@ def test_a_closed_pipe_ends_quietly():
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
+
+
+# Stereo pairs
+
+
+@pytest.fixture
+def views(tmp_path):
+    """A pair of odd size, as `left.png` and `right.png` in the empty folder."""
+    left, right, _ = motorcycle()
+    views = left[100:197, 200:331], right[100:197, 200:331]
+    for name, view in zip(("left", "right"), views, strict=True):
+        write_image(tmp_path / f"{name}.png", view)
+    return views
+
+
+@pytest.fixture
+def stereo_weights(tmp_path):
+    """Weights of a small BiSIC, in the empty folder."""
+    from lic_lab.models.checkpoints import save_model
+
+    torch.manual_seed(0)
+    save_model(lic_lab.build("bisic"), tmp_path / "stereo.safetensors", name="bisic", preset="tiny")
+    return "stereo.safetensors"
+
+
+def test_a_pair_goes_into_one_file_and_comes_back_as_two_pictures(run, views, stereo_weights):
+    said = run(f"encode left.png right.png pair.lic --codec {stereo_weights}")
+    assert said.exit_code == 0, said.output
+    data = Path("pair.lic").read_bytes()
+    assert f"{8 * len(data) / (2 * 97 * 131):.4f} bpp" in said.stdout
+    assert run(f"decode pair.lic a.png b.png --codec {stereo_weights}").exit_code == 0
+    decoded = lic_lab.load(stereo_weights).decompress(data)
+    for name, view in zip(("a.png", "b.png"), decoded, strict=True):
+        assert np.array_equal(read_image(name), view) and view.shape == views[0].shape
+
+
+def test_targets_hold_for_pairs(run, views, stereo_weights):
+    codec = lic_lab.load(stereo_weights)
+    most, least = (len(codec.compress(views, quality=quality)) for quality in (2.0, 0.0))
+    ceiling = (most + least) // 2
+    assert run(f"encode left.png right.png pair.lic --codec {stereo_weights} --max-bytes {ceiling}").exit_code == 0
+    assert 0.9 * ceiling <= Path("pair.lic").stat().st_size <= ceiling
+
+
+def test_each_view_by_itself_needs_no_weights(run, views):
+    assert run("encode left.png right.png both.pair --codec pair:jpeg --bpp 2").exit_code == 0
+    assert "two views of 131 x 97" in run("info both.pair").stdout
+    assert run("decode both.pair a.png b.png").exit_code == 0
+    assert read_image("b.png").shape == views[1].shape
+
+
+def test_pictures_and_pairs_are_told_apart_in_one_line(run, views, stereo_weights):
+    assert_one_line(
+        run(f"encode left.png pair.lic --codec {stereo_weights}"), "codes pairs: lic-lab encode left.png right"
+    )
+    assert_one_line(run("encode left.png right.png both.jpg --codec jpeg"), "codes one picture")
+    assert_one_line(run("encode left.png right.png left.png x.lic"), "not 3 pictures")
+    run("encode left.png right.png both.pair --codec pair:jpeg")
+    assert_one_line(run("decode both.pair a.png"), "give two names")
+    assert_one_line(run("decode both.pair a.png a.png"), "give two names")
+    run("encode left.png one.jpg --codec jpeg")
+    assert_one_line(run("decode one.jpg a.png b.png"), "give one name")
+    assert_one_line(run("encode right.png left.png both.pair --codec pair:jpeg"), "exchange them")
+    assert_one_line(run("encode left.png left.png both2.pair --codec pair:jpeg"), "both views are one file")
+    write_image("small_right.png", views[1][:50])
+    assert_one_line(run("encode left.png small_right.png x.pair --codec pair:jpeg"), "131 x 97 and 131 x 50")
+
+
+def test_compare_measures_pairs(run, views):
+    said = run("compare left.png right.png --stereo --codecs pair:jpeg,pair:webp --bpp 2 --json --out kept")
+    assert said.exit_code == 0, said.output
+    rows = json.loads(said.stdout)
+    assert [row["codec"] for row in rows] == ["pair:jpeg", "pair:webp"] and len(rows[0]["view_psnr_db"]) == 2
+    assert rows[0]["bytes"] == Path("kept/left.pair-jpeg.pair").stat().st_size
+    assert read_image("kept/left.sheet.png").shape[2] == 3
+    assert_one_line(run("compare left.png right.png --stereo --codecs jpeg"), "use pair:jpeg")

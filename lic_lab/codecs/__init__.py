@@ -13,46 +13,57 @@ __all__ = ["CodecRow", "ImageCodec", "list_codecs", "load"]
 
 
 class CodecRow(NamedTuple):
-    """One line of `list_codecs`: available says whether `load(name)` works here, reason why not and what to do."""
+    """One line of `list_codecs`: available says whether `load(name)` works here, reason why not and what to do.
+
+    views: 1, or 2 for a codec of stereo pairs.
+    """
 
     name: str
     kind: str
     available: bool
     reason: str
     label: str
+    views: int = 1
 
 
 def list_codecs() -> list[CodecRow]:
     """List every codec that `load` knows, learned ones first.
 
-    CompressAI's zoo is not listed; `load("compressai:mbt2018-mean")` reaches it, see `codecs.zoo`.
+    Two kinds of names are not listed: `load("compressai:mbt2018-mean")` reaches CompressAI's zoo, see `codecs.zoo`, and
+    `load("pair:jpeg")` codes each view of a stereo pair by any codec of pictures, see `codecs.separate`.
     """
     from lic_lab.codecs import learned
 
-    rows = [CodecRow(name, "learned", not reason, reason, name) for name, reason in learned.names().items()]
-    for name, codec in classical().items():
+    rows = [
+        CodecRow(name, "learned", not reason, reason, name, learned.views(name))
+        for name, reason in learned.names().items()
+    ]
+    for name, codec in (classical() | stereo()).items():
         reason = codec.missing()
-        rows.append(CodecRow(name, codec.kind, not reason, reason, codec.label))
+        rows.append(CodecRow(name, codec.kind, not reason, reason, codec.label, codec.views))
     return rows
 
 
 def load(name: str) -> ImageCodec:
     """Give a codec ready to use.
 
-    name: one of `list_codecs()`, "compressai:ARCHITECTURE", or the path of a .safetensors file of trained weights.
+    name: one of `list_codecs()`, "compressai:ARCHITECTURE", or the path of a .safetensors file of trained weights; any
+    of these behind "pair:", where it codes single pictures, for each view of a stereo pair by itself.
     Raises LicLabError for an unknown name, with the near ones, and for a codec that cannot run here, with the reason.
     """
-    from lic_lab.codecs import learned, zoo
+    from lic_lab.codecs import learned, separate, zoo
 
     name = str(name)
+    if name.startswith(separate.PREFIX):
+        return separate.Separate(load(name.removeprefix(separate.PREFIX)))
     if name in learned.names() or name.endswith(".safetensors"):
         return learned.load(name)
     if name.startswith(zoo.PREFIX):
         architecture, _, metric = name.removeprefix(zoo.PREFIX).partition("@")
         return zoo.pretrained(architecture, metric=metric or "mse")
-    if name not in classical():
+    codec = (classical() | stereo()).get(name)
+    if codec is None:
         raise LicLabError(_unknown(name))
-    codec = classical()[name]
     if reason := codec.missing():
         raise LicLabError(f"{name} cannot run on this machine: {reason}")
     return codec
@@ -60,7 +71,7 @@ def load(name: str) -> ImageCodec:
 
 @cache
 def classical() -> dict[str, ImageCodec]:
-    """Name -> codec of every classical codec, whether it can run here or not."""
+    """Name -> codec of every classical codec of pictures, whether it can run here or not."""
     from lic_lab.codecs.bpg import Bpg
     from lic_lab.codecs.heif import Heif
     from lic_lab.codecs.jxl import Jxl
@@ -84,6 +95,14 @@ def classical() -> dict[str, ImageCodec]:
         Bpg(),
     ]
     return {codec.name: codec for codec in codecs}
+
+
+@cache
+def stereo() -> dict[str, ImageCodec]:
+    """Name -> codec of every codec of stereo pairs that is not learned, whether it can run here or not."""
+    from lic_lab.codecs.hevc_pair import HevcPair
+
+    return {codec.name: codec for codec in [HevcPair()]}
 
 
 def _unknown(name: str) -> str:

@@ -107,7 +107,7 @@ class ImageCodec:
         for name, value in given.items():
             _check_number(name, value)
         self._check_here()
-        image = self.read(image)
+        image = self.read_source(image)
         if bpp is None and max_bytes is None and psnr is None:
             quality = self.default_quality if quality is None else quality
             return self.encode(image, self.quality_for_lambda(lmbda) if lmbda else quality)
@@ -123,7 +123,7 @@ class ImageCodec:
         """Read the bytes of a whole file back into a uint8 picture (h, w, 3); the same as `decode`."""
         return self.decode(data)
 
-    def read(self, source) -> np.ndarray:
+    def read_source(self, source) -> np.ndarray:
         """Read what `compress` is given into what `encode` takes: any picture into uint8 (h, w, 3)."""
         return read_image(source)
 

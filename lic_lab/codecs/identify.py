@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lic_lab import codecs
-from lic_lab.codecs import learned, vvc
+from lic_lab.codecs import hevc_pair, learned, separate, vvc
 from lic_lab.codecs.base import ImageCodec
 from lic_lab.coding import container
 from lic_lab.errors import CorruptStreamError, LicLabError
@@ -21,6 +21,7 @@ SIGNATURES = [
     (4, b"JXL ", "jxl"),
     (0, b"\xff\x0a", "jxl"),
     (0, b"BPG\xfb", "bpg"),
+    (-11, hevc_pair.END_UNIT, "hevc-pair"),
     (-11, vvc.SIZE_UNIT, "vvc"),  # at the end; a file of VTM looks the same, so name that codec yourself
 ]
 
@@ -31,6 +32,8 @@ def identify(data: bytes) -> ImageCodec:
     Raises CorruptStreamError for bytes of no format known here, LicLabError where their codec cannot run on this
     machine, or where a .lic file was written by weights that do not come with this installation.
     """
+    if data.startswith(separate.MAGIC):  # first of all: it ends as its right view does
+        return _identify_views(data)
     for at, signature, name in SIGNATURES:
         if data[at:][: len(signature)] == signature:
             return codecs.load(name)
@@ -44,6 +47,14 @@ def identify(data: bytes) -> ImageCodec:
     )
 
 
+def _identify_views(data: bytes) -> ImageCodec:
+    left, _ = separate.split(data)
+    codec = None if left.startswith(separate.MAGIC) else identify(left)
+    if codec is None or codec.views != 1:
+        raise CorruptStreamError("the left view of this .pair file is a pair itself: it was put together wrongly")
+    return separate.Separate(codec)
+
+
 def describe(data: bytes) -> dict[str, str]:
     """What a coded file says about itself, in words for a person, in the order to show them.
 
@@ -53,14 +64,20 @@ def describe(data: bytes) -> dict[str, str]:
     if data.startswith(container.MAGIC):
         return _describe_lic(data)
     codec = identify(data)
-    height, width = codec.decode(data).shape[:2]
-    return {"codec": f"{codec.name} ({codec.label})", **_size(data, height, width)}
+    height, width = codec.decode(data).shape[-3:-1]
+    said = {"codec": f"{codec.name} ({codec.label})", **_size(data, height, width, codec.views)}
+    if data.startswith(separate.MAGIC):
+        left, right = separate.split(data)
+        said["views"] = f"left {len(left):,} bytes, right {len(right):,} bytes"
+    return said
 
 
 def _describe_lic(data: bytes) -> dict[str, str]:
     header, payload, _ = container.unpack(data)
+    views = 1
     try:
-        codec = identify(data).name
+        found = identify(data)
+        codec, views = found.name, found.views
     except CorruptStreamError:
         raise
     except LicLabError:
@@ -68,15 +85,15 @@ def _describe_lic(data: bytes) -> dict[str, str]:
     return {
         "codec": codec,
         "weights": header.fingerprint.hex(),
-        **_size(data, header.height, header.width),
+        **_size(data, header.height, header.width, views),
         "header": f"{len(data) - len(payload)} bytes",
         "rate point": f"{header.rate / learned.RATE_STEPS:.4f}",
         "decodes on": container.LEVELS[header.level],
     }
 
 
-def _size(data: bytes, height: int, width: int) -> dict[str, str]:
+def _size(data: bytes, height: int, width: int, views: int) -> dict[str, str]:
     return {
-        "picture": f"{width} x {height} pixels",
-        "file": f"{len(data):,} bytes, {bpp(data, height, width):.4f} bpp",
+        "picture": ("two views of " if views == 2 else "") + f"{width} x {height} pixels",
+        "file": f"{len(data):,} bytes, {bpp(data, height, width, views):.4f} bpp",
     }

@@ -88,6 +88,13 @@ def names() -> dict[str, str]:
     }
 
 
+def views(name: str) -> int:
+    """Say how many views a model codes, 1 or 2, without building it."""
+    from lic_lab.models.presets import PRESETS
+
+    return next(iter(PRESETS[name].values())).func.views
+
+
 def load(name: str) -> LearnedCodec:
     """Give the codec of a model with its shipped weights, or with those of a .safetensors file of `save_model`.
 

@@ -23,7 +23,7 @@ class PairCodec(ImageCodec):
 
     views = 2
 
-    def read(self, source) -> np.ndarray:
+    def read_source(self, source) -> np.ndarray:
         """Read a (left, right) of any two pictures of one size into uint8 (2, h, w, 3)."""
         return read_pair(source)
 

@@ -27,14 +27,13 @@ Predict = Callable[[Tokens, Tensor], Tokens]
 (b, s, 2 latent)."""
 
 
-def code_along_fronts(
-    y: Map | None, hyper: Map, wire: Wire, predict: Predict, *, latent: int, kernel: int
-) -> Map:  # fmt: skip
+def code_along_fronts(y: Map | None, hyper: Map, wire: Wire, predict: Predict, *, latent: int, kernel: int) -> Map:
     """Code a latent front by front, each position from its decoded neighbours above and to the left.
 
     Shapes: y (b, latent, h, w) or None on the decoder; hyper, only looked at for b, h, w -> y_hat (b, latent, h, w).
     kernel: side of the window, odd; what is decoded in it are its kernel^2 // 2 sites before the middle one.
     Positions of one wavefront are coded at once (`fronts`): 141 steps for 32 x 48 positions, not 1536.
+    A wire that says it is `blind`, for it only counts, is given the same steps without waiting for any.
     """
     h, w = hyper.shape[-2:]
     window, y = Window(causal_taps(kernel), h, w, hyper.device), None if y is None else y.flatten(2)
@@ -44,9 +43,13 @@ def code_along_fronts(
         canvas[..., window.places(sites)] = add_noise(y).to(canvas.dtype)
         mean, scale = predict(window.around(canvas, sites), sites).transpose(1, 2).chunk(2, dim=1)
         return wire.gaussian(y, mean, scale).unflatten(2, (h, w))
+    if blind := getattr(wire, "blind", False):  # nothing is ever decoded, so all positions can be computed at once
+        sites = torch.arange(h * w, device=hyper.device)
+        everywhere = predict(window.around(canvas, sites), sites)
     for sites in fronts(h, w, kernel):
         sites = sites.to(hyper.device)
-        mean, scale = predict(window.around(canvas, sites), sites).transpose(1, 2).chunk(2, dim=1)
+        params = everywhere[:, sites] if blind else predict(window.around(canvas, sites), sites)
+        mean, scale = params.transpose(1, 2).chunk(2, dim=1)
         canvas[..., window.places(sites)] = wire.gaussian(None if y is None else y[..., sites], mean, scale)
     return window.inside(canvas)
 

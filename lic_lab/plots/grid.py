@@ -56,11 +56,11 @@ def picture_grid(
 ) -> Pillow.Image:
     """Draw the original and every row's reconstruction side by side, above a magnified detail and the numbers.
 
-    original: uint8 (h, w, 3). rows: records with codec, bytes, bpp, psnr_db, ms_ssim and reconstruction (uint8 like the
-    original), for instance from `lic_lab.evaluation.sweep.compare`. detail: the square to magnify, by default the
-    busiest one. cell: width of a column in pixels. zoom: whole-number magnification of the detail. note: a line
-    at the bottom. Returns an RGB Pillow picture; a notebook shows it as it is. Raises LicLabError where a
-    reconstruction has another size than the original.
+    original: uint8 (h, w, 3); the views of a stereo pair, (2, h, w, 3), stand one below the other. rows: records with
+    codec, bytes, bpp, psnr_db, ms_ssim and reconstruction (uint8 like the original), for instance from
+    `lic_lab.evaluation.sweep.compare`. detail: the square to magnify, by default the busiest one. cell: width of a
+    column in pixels. zoom: whole-number magnification of the detail. note: a line at the bottom. Returns an RGB Pillow
+    picture; a notebook shows it as it is. Raises LicLabError where a reconstruction has another size than the original.
     """
     for row in rows:
         if row.reconstruction.shape != original.shape:
@@ -68,6 +68,7 @@ def picture_grid(
                 f"{row.codec} decoded to {row.reconstruction.shape}, the original is {original.shape}: "
                 "a grid compares pictures of one size"
             )
+    original, *decoded = (_one_below_the_other(a) for a in (original, *(row.reconstruction for row in rows)))
     detail = detail or busiest_detail(original, max(1, cell // zoom))
     thumb = _fit(original, cell)
     tops = {"label": MARGIN, "picture": MARGIN + LINE + 8}
@@ -79,11 +80,16 @@ def picture_grid(
     sheet = Pillow.new("RGB", size, PAPER)
     raw = original.nbytes
     _column(sheet, 0, tops, original, detail, zoom, cell, "original", [f"{raw:,} bytes", "24 bpp"])
-    for number, row in enumerate(rows, start=1):
-        _column(sheet, number, tops, row.reconstruction, detail, zoom, cell, row.codec, _numbers(row))
+    for number, (row, picture) in enumerate(zip(rows, decoded, strict=True), start=1):
+        _column(sheet, number, tops, picture, detail, zoom, cell, row.codec, _numbers(row))
     ImageDraw.Draw(sheet).text((MARGIN, tops["note"]), note, fill=SOFT, font=font(13))
     _mark(sheet, tops["picture"], thumb.width / original.shape[1], detail, (cell - thumb.width) // 2)
     return sheet
+
+
+def _one_below_the_other(picture: np.ndarray) -> np.ndarray:
+    """A picture, or both views of a pair (2, h, w, 3) as one of twice the height."""
+    return picture.reshape(-1, *picture.shape[-2:])
 
 
 def save_grid(path: str | Path, original: np.ndarray, rows: Sequence, **options) -> Path:

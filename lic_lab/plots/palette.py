@@ -6,7 +6,7 @@ least 3:1 against white and against a dark theme's background, so one palette se
 Learned codecs are drawn with a full line, classical ones with a broken line.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ STYLES = {
     "vvc": Style("VVC", "#e00f0f", "p"),
     "vtm": Style("VVC (VTM)", "#b03a3a", "h"),
     "bpg": Style("BPG", "#6f7f3f", "8"),
+    "hevc-pair": Style("HEVC, two views", "#a05a3c", "d"),
 }
 SIDE_BY_SIDE = ("charm", "jpeg", "jpeg2000", "webp", "avif")
 VARIANTS = {
@@ -55,11 +56,15 @@ ALL = STYLES | VARIANTS
 def style(name: str) -> Style:
     """The style of the codec `name`; "charm@ssim" and other unlisted variants take the colour of the first word.
 
+    "pair:jpeg" looks as "jpeg" does, under a name that says that each view is coded by itself.
     A codec the palette has never heard of is drawn in a neutral grey under its own name, so that a stranger's codec can
     be compared without touching this file.
     """
     if name in ALL:
         return ALL[name]
+    if name.startswith("pair:"):
+        base = style(name.removeprefix("pair:"))
+        return replace(base, label=f"{base.label}, each view")
     stem = name.replace("@", "-").replace("_", "-").split("-")[0]
     if stem in STYLES:
         base = STYLES[stem]
@@ -70,4 +75,5 @@ def style(name: str) -> Style:
 
 def order(name: str) -> int:
     """The place of a codec in legends and tables: learned ones first, then classical ones, then strangers."""
+    name = name.removeprefix("pair:")
     return list(ALL).index(name) if name in ALL else len(ALL)

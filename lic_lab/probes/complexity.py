@@ -96,6 +96,7 @@ class Walk:
     """A wire that codes nothing and notes the steps: every latent comes back as zeros of its shape."""
 
     dtype = torch.float32
+    blind = True
 
     def __init__(self):
         self.passes: list[Pass] = []

@@ -7,8 +7,10 @@ import pytest
 from lic_lab import load
 from lic_lab.datasets.bundled import skimage_file
 from lic_lab.datasets.images import read_image, write_image
+from lic_lab.datasets.stereo import motorcycle
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation import sweep
+from lic_lab.evaluation.curves import measure_curves
 from lic_lab.metrics.quality import ms_ssim, psnr
 
 
@@ -99,9 +101,64 @@ def test_without_sources_the_losslessly_stored_bundled_pictures_are_taken():
 
 
 def test_a_named_codec_must_exist_and_an_unnamed_one_is_left_out_aloud(monkeypatch):
-    monkeypatch.setattr(sweep, "USUAL", ("jpeg", "nope"))
+    monkeypatch.setattr(sweep, "USUAL", {1: ("jpeg", "nope")})
     with pytest.warns(UserWarning, match="nope is left out"):
         assert [codec.name for codec in sweep.gather_codecs()] == ["jpeg"]
     with pytest.raises(LicLabError, match="nope"):
         sweep.gather_codecs(["jpeg", "nope"])
     assert [codec.name for codec in sweep.gather_codecs(["webp", "jpeg", "webp"])] == ["webp", "jpeg"]
+
+
+# Stereo pairs
+
+
+@pytest.fixture(scope="module")
+def pair():
+    left, right, _ = motorcycle()
+    return np.stack([left, right])[:, 100:270, 200:390]  # (2, 170, 190, 3)
+
+
+def test_a_pair_is_measured_over_both_views(pair):
+    codec = load("pair:jpeg")
+    row = sweep.measure(codec, "pair", pair, quality=50)
+    left, right = codec.decompress(row.data)
+    views = psnr(pair[0], left), psnr(pair[1], right)
+    assert row.view_psnr_db == views and row.psnr_db == pytest.approx(sum(views) / 2)
+    assert row.bpp == 8 * row.bytes / (2 * 170 * 190) and row.bytes == len(row.data)
+    assert row.ms_ssim == pytest.approx((ms_ssim(pair[0], left) + ms_ssim(pair[1], right)) / 2)
+    assert row.numbers()["view_psnr_db"] == list(views)
+    assert "view_psnr_db" not in sweep.measure(load("jpeg"), "left", pair[0], quality=50).numbers()
+
+
+def test_ceilings_count_the_pixels_of_both_views(pair):
+    for row in sweep.compare({"pair": pair}, ["pair:jpeg", "pair:webp"], bpp=1.0):
+        assert 0.8 < row.bpp <= 1.0
+    assert sweep.measure(load("pair:jpeg"), "pair", pair, psnr=33.0).psnr_db >= 33.0
+
+
+def test_curves_are_measured_on_pairs_as_on_pictures(pair):
+    rows = measure_curves({"pair": pair}, ["pair:jpeg"], targets=(0.8, 1.2))
+    assert [row["codec"] for row in rows] == ["pair:jpeg"] * 2 and rows[0]["bpp"] < rows[1]["bpp"] <= 1.2
+
+
+def test_codecs_of_pictures_and_of_pairs_are_not_confused(pair, image):
+    with pytest.raises(LicLabError, match="use pair:jpeg"):
+        sweep.compare({"pair": pair}, ["jpeg"])
+    with pytest.raises(LicLabError, match="pair:jpeg codes stereo pairs"):
+        sweep.compare({"cat": image}, ["pair:jpeg"])
+    with pytest.raises(LicLabError, match="use pair:webp"):
+        sweep.gather_codecs(["pair:jpeg", "webp"], views=2)
+
+
+def test_pairs_are_gathered_from_two_files_or_folders_or_nowhere(pair, tmp_path):
+    for name, view in zip(("0001_L", "0001_R"), pair, strict=True):
+        write_image(tmp_path / f"{name}.png", view)
+    found = sweep.gather_pairs([tmp_path / "0001_L.png", tmp_path / "0001_R.png"])
+    assert list(found) == ["0001_L"] and np.array_equal(found["0001_L"], pair)
+    assert np.array_equal(sweep.gather_pairs([tmp_path])["0001"], pair)
+    assert sweep.gather_pairs()["motorcycle"].shape == (2, 500, 741, 3)
+    with pytest.raises(LicLabError, match="exchange them"):
+        sweep.gather_pairs([tmp_path / "0001_R.png", tmp_path / "0001_L.png"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LicLabError, match="no stereo pairs in"):
+        sweep.gather_pairs([tmp_path / "empty"])

@@ -106,5 +106,10 @@ def load(name: str) -> LearnedCodec:
 
     path = Path(name)
     model, called = (load_weights(path), path.stem) if path.suffix == ".safetensors" else (load_model(name), name)
+    return wrap(model, called, getattr(model, "preset", ""))
+
+
+def wrap(model: torch.nn.Module, name: str, preset: str = "") -> LearnedCodec:
+    """Make a codec of pictures, or of pairs, of a model in evaluation mode."""
     kind = LearnedCodec if model.views == 1 else LearnedPairCodec
-    return kind(model, called, preset=getattr(model, "preset", ""))
+    return kind(model, name, preset=preset)

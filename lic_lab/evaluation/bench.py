@@ -19,6 +19,7 @@ SECTIONS = {  # name -> where its groups(quick) is: an iterator over lists of ro
     "scan": "lic_lab.evaluation.bench_scan",
     "coder": "lic_lab.evaluation.bench_coder",
     "pictures": "lic_lab.evaluation.bench_pictures",
+    "pairs": "lic_lab.evaluation.bench_pairs",
 }
 RUNS = 5
 
@@ -77,7 +78,7 @@ def run_bench(
     json_file: str | Path | None = None,
     show: bool = True,
 ) -> list[Row]:
-    """Time everything in the named sections ("scan", "coder", "pictures"; all by default): median of five in turns.
+    """Time everything in the named sections, all of `SECTIONS` by default: the median of five runs in turns.
 
     quick: smaller sizes and no slow peers, a minute instead of many. json_file: where machine and rows are written.
     show: print a table as soon as a piece of work is done. Raises LicLabError for other sections, before any work.

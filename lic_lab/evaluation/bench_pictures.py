@@ -7,9 +7,8 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from lic_lab.codecs import zoo
+from lic_lab.codecs import learned, zoo
 from lic_lab.codecs.base import ImageCodec
-from lic_lab.codecs.learned import LearnedCodec
 from lic_lab.datasets.bundled import bundled_images, kodak
 from lic_lab.datasets.images import read_image
 from lic_lab.evaluation.bench import Row, contest
@@ -30,34 +29,45 @@ def picture() -> np.ndarray:
 
 def groups(quick: bool) -> Iterator[list[Row]]:
     """Encoding and decoding at the middle of each codec's range; who has no trained weights is timed untrained."""
-    image, codecs, notes = picture(), *ours(quick)
+    codecs, notes = ours(1, quick)
     peers, missing = compressai(quick)
-    codecs |= peers
     notes |= {who: "untrained weights" for who in peers}
+    yield from there_and_back("pictures", picture(), codecs | peers, notes, missing)
+
+
+def there_and_back(
+    section: str, image: np.ndarray, codecs: dict[str, ImageCodec], notes: dict[str, str], missing: dict[str, str]
+) -> Iterator[list[Row]]:
+    """Time encoding, then decoding, of one picture or pair; files of who has trained weights show their size."""
     files = {who: codec.encode(image, codec.default_quality) for who, codec in codecs.items()}
 
     def figures(who: str, timing) -> dict[str, float]:
         return {"bytes": len(files[who])} if who in notes and "untrained" not in notes[who] else {}
 
+    what = f"{'2 x ' if image.ndim == 4 else ''}{WIDTH}x{HEIGHT}"
     how = {"missing": missing, "notes": notes, "figures": figures}
     encode = {who: lambda codec=codec: codec.encode(image, codec.default_quality) for who, codec in codecs.items()}
-    yield contest("pictures", f"encode {WIDTH}x{HEIGHT}", encode, **how)
+    yield contest(section, f"encode {what}", encode, **how)
     decode = {who: lambda who=who: codecs[who].decode(files[who]) for who in codecs}
-    yield contest("pictures", f"decode {WIDTH}x{HEIGHT}", decode, **how)
+    yield contest(section, f"decode {what}", decode, **how)
 
 
-def ours(quick: bool) -> tuple[dict[str, ImageCodec], dict[str, str]]:
-    """Every model at its lab size, with the shipped weights where there are some, then at its paper size; notes."""
+def ours(views: int, quick: bool) -> tuple[dict[str, ImageCodec], dict[str, str]]:
+    """Every model of pictures (1 view) or pairs (2), with the shipped weights where there are some; notes.
+
+    Sizes for a laptop first, then those of the papers. The first codec is what the others are compared with.
+    """
     from lic_lab.models.checkpoints import load_model, shipped
-    from lic_lab.models.presets import build, list_presets
+    from lic_lab.models.presets import PRESETS, build
 
     codecs, notes = {}, {}
-    for preset in ("lab",) if quick else ("lab", "paper"):
-        for name in sorted(list_presets(), key=lambda name: name != "charm"):
-            trained = preset == "lab" and name in shipped()
-            who = f"lic_lab {name} {preset}"
-            codecs[who] = LearnedCodec(load_model(name) if trained else build(name, preset), name, preset=preset)
-            notes[who] = "shipped weights" if trained else "untrained weights"
+    for size in ("lab",) if quick else ("lab", "paper"):
+        for name in sorted(PRESETS, key=lambda name: name != "charm"):
+            for preset in (p for p in PRESETS[name] if p.startswith(size) and learned.views(name) == views):
+                trained = preset == "lab" and name in shipped()
+                who = f"lic_lab {name} {preset}"
+                codecs[who] = learned.wrap(load_model(name) if trained else build(name, preset), name, preset)
+                notes[who] = "shipped weights" if trained else "untrained weights"
     return codecs, notes
 
 

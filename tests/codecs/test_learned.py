@@ -9,6 +9,7 @@ from lic_lab.codecs.learned import LearnedCodec
 from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.metrics.quality import psnr
 from lic_lab.models import checkpoints
+from lic_lab.ops.color import tensor_to_image
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +144,53 @@ def test_models_without_weights_say_how_to_train_them(monkeypatch):
     monkeypatch.setattr(checkpoints, "shipped", lambda: ["charm"])
     reasons = learned.names()
     assert reasons["charm"] == "" and "lic-lab train hyperprior" in reasons["hyperprior"]
+
+
+# Stereo
+
+
+@pytest.fixture(scope="module")
+def stereo():
+    torch.manual_seed(0)
+    return learned.wrap(lic_lab.build("bisic"), "bisic", "tiny")
+
+
+@pytest.fixture(scope="module")
+def views():
+    left = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8).repeat(9, 0).repeat(9, 1)[:50, :70]
+    return left, np.roll(left, -4, axis=1)
+
+
+def test_a_stereo_model_takes_and_gives_left_and_right(stereo, views):
+    data = stereo.compress(views, quality=1.0)
+    left, right = stereo.decompress(data)
+    assert left.shape == right.shape == (50, 70, 3) and left.dtype == np.uint8
+    x = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)[None].float() / 255
+    assert data == stereo.model.compress(x, 1.0)
+    assert np.array_equal(right, tensor_to_image(stereo.model.decompress(data)[0, 1]))
+
+
+def test_a_rate_target_counts_both_views(stereo, views):
+    low, high = (len(stereo.compress(views, quality=quality)) for quality in (0.0, 2.0))
+    bpp = 8 * (low + high) / 2 / (2 * 50 * 70)
+    data = stereo.compress(views, bpp=bpp)
+    assert 0.95 * bpp <= 8 * len(data) / (2 * 50 * 70) <= bpp
+
+
+def test_a_search_analyses_the_pair_once(stereo, views, monkeypatch):
+    calls, analyse = [], stereo.model.analyse
+    monkeypatch.setattr(stereo.model, "analyse", lambda x: calls.append(1) or analyse(x))
+    stereo.compress(views, max_bytes=len(stereo.compress(views, quality=1.0)))
+    assert len(calls) == 2  # one for each `compress`
+
+
+def test_how_many_views_a_model_codes_is_known_without_building_it():
+    for name in lic_lab.list_presets():
+        assert learned.views(name) == lic_lab.build(name).views == (2 if name == "bisic" else 1)
+
+
+def test_one_picture_is_no_pair_and_a_pair_is_no_picture(stereo, views):
+    with pytest.raises(LicLabError, match="give both views"):
+        stereo.compress(views[0])
+    with pytest.raises(LicLabError):
+        learned.wrap(lic_lab.build("charm"), "charm").compress(views)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from lic_lab.codecs.learned import LearnedCodec
+from lic_lab.codecs.learned import LearnedCodec, wrap
 from lic_lab.errors import LicLabError
-from lic_lab.evaluation import bench, bench_coder, bench_pictures, bench_scan
+from lic_lab.evaluation import bench, bench_coder, bench_pairs, bench_pictures, bench_scan
 from lic_lab.evaluation.timing import Timing
 from lic_lab.models.presets import build
 from lic_lab.ops.selective_scan import selective_scan
@@ -60,7 +60,9 @@ def test_json_holds_the_machine_and_every_run(small, tmp_path):
 
 
 def test_an_unknown_section_is_refused_before_any_work():
-    with pytest.raises(LicLabError, match="no section of the bench is called 'gpu': there are scan, coder, pictures"):
+    with pytest.raises(
+        LicLabError, match="no section of the bench is called 'gpu': there are scan, coder, pictures, pairs"
+    ):
         bench.run_bench(["scan", "gpu"])
 
 
@@ -133,12 +135,30 @@ def test_the_picture_has_the_size_that_is_quoted():
 def test_pictures_are_coded_from_array_to_file_and_back(small, monkeypatch):
     model = LearnedCodec(build("hyperprior", "tiny"), "hyperprior")
     monkeypatch.setattr(bench_pictures, "picture", lambda: np.full((40, 56, 3), 90, np.uint8))
-    monkeypatch.setattr(bench_pictures, "ours", lambda quick: ({"lic_lab": model}, {"lic_lab": "untrained weights"}))
+    monkeypatch.setattr(bench_pictures, "ours", lambda *_: ({"lic_lab": model}, {"lic_lab": "untrained weights"}))
     monkeypatch.setattr(bench_pictures, "compressai", lambda quick: ({}, {"CompressAI": "not installed"}))
     encode, decode = bench_pictures.groups(quick=True)
     assert [row.who for row in encode] == [row.who for row in decode] == ["lic_lab", "CompressAI"]
     assert encode[0].work.startswith("encode") and decode[0].work.startswith("decode")
     assert encode[0].timing and decode[0].note == "untrained weights" and decode[1].note == "not installed"
+
+
+def test_models_of_pictures_and_of_pairs_are_timed_apart():
+    pictures, _ = bench_pictures.ours(1, quick=True)
+    pairs, notes = bench_pictures.ours(2, quick=True)
+    assert next(iter(pictures)) == "lic_lab charm lab" and {codec.views for codec in pictures.values()} == {1}
+    assert list(pairs) == ["lic_lab bisic lab", "lic_lab bisic lab-main"] and {c.views for c in pairs.values()} == {2}
+    assert set(notes) == set(pairs)
+
+
+def test_pairs_are_coded_beside_each_view_by_itself(small, monkeypatch):
+    model = wrap(build("bisic", "tiny"), "bisic")
+    monkeypatch.setattr(bench_pairs, "picture", lambda: np.full((40, 56, 3), 90, np.uint8))
+    monkeypatch.setattr(bench_pairs, "ours", lambda *_: ({"lic_lab": model}, {"lic_lab": "untrained weights"}))
+    monkeypatch.setattr(bench_pairs, "PEERS", ("pair:jpeg", "pair:nothing"))
+    encode, decode = bench_pairs.groups(quick=True)
+    assert [row.who for row in encode] == [row.who for row in decode] == ["lic_lab", "pair:jpeg", "pair:nothing"]
+    assert encode[0].work == "encode 2 x 768x512" and "nothing" in decode[2].note
 
 
 def test_untrained_peers_are_said_to_be_untrained():

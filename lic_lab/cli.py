@@ -246,7 +246,7 @@ def list_():
 @click.option("--out", type=PATH, required=True, metavar="DIR", help="Folder for the weights, the log and the state.")
 @click.option("--resume", is_flag=True, help="Go on from the state in DIR.")
 def train(model, data, out, **options):
-    """Train MODEL on the pictures of the DATA folders.
+    """Train MODEL on the pictures of the DATA folders; bisic on their stereo pairs, or on pairs made of pictures.
 
     \b
     lic-lab train charm pictures/ --preset tiny --steps 2000 --out runs/first

@@ -48,7 +48,7 @@ def train(
         raise LicLabError(f"there is no training run to resume in {out}")
     if threads:
         torch.set_num_threads(threads)
-    recipe = _recipe(preset.removesuffix("-main"), steps=steps, lr=lr, seed=seed, crop=crop, batch_size=batch_size)
+    recipe = _recipe(preset.partition("-")[0], steps=steps, lr=lr, seed=seed, crop=crop, batch_size=batch_size)
     torch.manual_seed(seed)
     model = build(name, preset, lambdas=None if lmbda is None else (lmbda,))
     stereo = model.views == 2  # pairs from single pictures too

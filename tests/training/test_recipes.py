@@ -133,8 +133,51 @@ def test_an_empty_folder_and_too_few_pictures_are_refused(pictures, tmp_path):
 
 
 def test_every_preset_has_a_recipe_with_whole_stages():
-    assert all(preset in RECIPES for sizes in PRESETS.values() for preset in sizes)
+    assert all(preset.partition("-")[0] in RECIPES for sizes in PRESETS.values() for preset in sizes)
     for recipe in RECIPES.values():
         ends = [end for end, _, _ in recipe.crops]
         assert ends == sorted(ends) and ends[-1] == 1.0
         assert all(side % 64 == 0 for _, side, _ in recipe.crops) and recipe.steps % recipe.every == 0
+
+
+# Stereo
+
+
+def test_a_stereo_model_learns_from_single_pictures_by_warping_them(pictures, tmp_path):
+    path = train("bisic", [pictures], out=tmp_path, **QUICK)
+    model = load_weights(path)
+    x = torch.rand(1, 2, 3, 70, 50)
+    assert model.decompress(model.compress(x, 0.5)).shape == x.shape
+    assert model.card["pictures"] == {"training": 13, "validation": 1}
+
+
+def test_a_stereo_model_learns_from_a_folder_of_pairs(pictures, tmp_path):
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    for number, file in enumerate(sorted(pictures.iterdir())):
+        for side in "LR":
+            shutil.copy(file, pairs / f"{number:04}_{side}{file.suffix}")
+    with pytest.warns(UserWarning, match="views of the pair are equal"):
+        path = train("bisic", [pairs], out=tmp_path / "run", **QUICK)
+    assert load_weights(path).card["pictures"] == {"training": 13, "validation": 1}
+    (pairs / "0003_R.png").rename(tmp_path / "elsewhere.png")
+    with pytest.raises(LicLabError, match="0003_R"):
+        train("bisic", [pairs], out=tmp_path / "other", **QUICK)
+
+
+def test_the_serial_variant_is_trained_by_the_recipe_of_its_size(pictures, tmp_path):
+    path = train("bisic", [pictures], out=tmp_path, **QUICK | {"preset": "tiny-main"})
+    assert load_weights(path).preset == "tiny-main"
+
+
+def test_a_stereo_run_resumed_gives_the_numbers_of_one_that_was_not_interrupted(pictures, tmp_path):
+    whole = train("bisic", [pictures], out=tmp_path / "whole", **QUICK | {"steps": 4})
+
+    def stop(done, *_):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train("bisic", [pictures], out=tmp_path / "parts", progress=stop, **QUICK | {"steps": 4})
+    parts = train("bisic", [pictures], out=tmp_path / "parts", resume=True, **QUICK | {"steps": 4})
+    assert load_weights(whole).fingerprint() == load_weights(parts).fingerprint()

@@ -9,6 +9,7 @@ import pytest
 HOUSE = Path(__file__).parents[1] / "lic_lab"
 FLOOR = {
     "errors": -1, "types": -1,
+    "compiled": -0.5,  # how loops are compiled, for the rooms that have some
     "limits": -0.5,  # says its refusals with errors; every room may ask it
     "ops": 0, "coding": 0, "metrics": 0, "datasets": 0,
     "blocks": 1,

@@ -8,10 +8,10 @@ and colours are linear between columns. Ours: random smooth surfaces over the se
 holes that continue the background, and what is hidden is known.
 """
 
-import numba
 import numpy as np
 from PIL import Image
 
+from lic_lab.compiled import compiled, helper
 from lic_lab.datasets.images import read_image
 from lic_lab.datasets.stereo import StereoPair
 from lic_lab.errors import LicLabError
@@ -134,18 +134,7 @@ def _float32(number: float) -> np.float32:
     return np.float32(number)  # a float64 would widen the whole picture
 
 
-def _compiled(function):
-    """Compile with Numba, kept on disk where some folder can be written; the interpreter lock is released."""
-    try:
-        return numba.njit(function, nogil=True, cache=True, error_model="numpy")
-    except RuntimeError:  # no folder to keep it in: each process compiles
-        return numba.njit(function, nogil=True, error_model="numpy")
-
-
-_helper = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-
-
-@_compiled
+@compiled
 def _look(disparity):
     """Disparity (h, w) -> of each pixel of the right view its column s and its disparity (-1 in holes), both float32,
     and of each pixel of the left one whether the right view shows it."""
@@ -160,7 +149,7 @@ def _look(disparity):
     return source, depth, visible
 
 
-@_helper
+@helper
 def _splat(d, source, depth):
     """Lay a row of the left view into the right one as a chain of stretches, from left to right.
 
@@ -179,7 +168,7 @@ def _splat(d, source, depth):
             depth[u], source[u] = d[x], x + along
 
 
-@_helper
+@helper
 def _mark_visible(d, depth, visible):
     """A point is seen where it lands inside and nothing nearer lies on either of the columns around it."""
     width = d.size
@@ -189,7 +178,7 @@ def _mark_visible(d, depth, visible):
         visible[x] = low >= 0 and max(depth[low], depth[high]) <= d[x] + JUMP
 
 
-@_helper
+@helper
 def _fill(source, depth):
     """Continue the farther of a hole's two neighbours into it, mirrored."""
     width, start = depth.size, 0
@@ -211,7 +200,7 @@ def _fill(source, depth):
         start = end
 
 
-@_compiled
+@compiled
 def _resampled(picture, source, weights):
     """Picture uint8 (h, w, 3), columns float32 (h, w), filters (p, 6) -> uint8 (h, w, 3), filtered along the rows."""
     height, width = source.shape
@@ -228,12 +217,12 @@ def _resampled(picture, source, weights):
     return view
 
 
-@_helper
+@helper
 def _inside(x, width):
     return min(max(x, 0), width - 1)
 
 
-@_compiled
+@compiled
 def _refined(picture, small, labels):
     """Labels of a small copy (r, c) -> labels of the picture (h, w): of the nine small pixels around, that of the one
     most alike in colour and near."""
@@ -260,7 +249,7 @@ def _refined(picture, small, labels):
     return fine
 
 
-@_compiled
+@compiled
 def _smoothed(labels, reach):
     """Give a pixel the commonest label of those up to `reach` away, so that borders have no fringes and no rims."""
     height, width = labels.shape
@@ -280,7 +269,7 @@ def _smoothed(labels, reach):
     return smooth
 
 
-@_helper
+@helper
 def _one_value(array):
     for value in array.flat:
         if value != array[0, 0]:
@@ -288,7 +277,7 @@ def _one_value(array):
     return True
 
 
-@_compiled
+@compiled
 def _grown(disparity):
     """Let near surfaces grow by a pixel, (h, w) -> (h, w): what is beside their edge shows some of their colour."""
     height, width = disparity.shape

@@ -423,10 +423,11 @@ def test_without_numba_there_is_a_reason_and_another_way(monkeypatch):
 
 def test_without_a_folder_to_write_to_the_kernel_is_compiled_all_the_same(monkeypatch):
     caching = pytest.importorskip("numba.core.caching")
+    from lic_lab.compiled import compiled
     from lic_lab.ops.selective_scan import fast_cpu_kernels
 
     monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
-    assert fast_cpu_kernels._compiled(fast_cpu_kernels.forward.py_func).py_func is fast_cpu_kernels.forward.py_func
+    assert compiled(fast_cpu_kernels.forward.py_func).py_func is fast_cpu_kernels.forward.py_func
 
 
 def test_a_disk_that_fills_up_while_the_kernel_is_kept_does_not_stop_it():

@@ -292,10 +292,11 @@ def test_without_numba_the_loop_takes_over(monkeypatch):
 
 def test_without_a_folder_to_write_to_the_kernel_is_compiled_all_the_same(monkeypatch):
     caching = pytest.importorskip("numba.core.caching")
+    from lic_lab.compiled import compiled
     from lic_lab.ops.selective_scan import exact_kernels
 
     monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
-    assert exact_kernels._compiled(exact_kernels.scan.py_func).signatures == exact_kernels.scan.signatures
+    assert compiled(exact_kernels.scan.py_func, exact_kernels.SIGNATURE).signatures == exact_kernels.scan.signatures
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ IEEE 754 defines. NaN is handed on.
 Numba's cache on disk watches this file only: whoever changes a grid or a limit elsewhere edits this file, too.
 """
 
-import numba
+from functools import partial
+
 import numpy as np
 from numba import boolean, float64, intp, void
 
+from lic_lab.compiled import compiled, helper
 from lic_lab.ops.exact import GRID, LIMIT
 from lic_lab.ops.selective_scan.exact import FINE, GATE_LIMIT, READ, STEP_LIMIT
 
@@ -20,31 +22,20 @@ MATRIX, TENSOR, DENSE = float64[:, :], float64[:, :, :], float64[:, :, :, ::1]  
 SIGNATURE = void(*[TENSOR] * 2, MATRIX, *[DENSE] * 2, *[float64[::1]] * 2, *[TENSOR] * 3, boolean, intp, intp)
 
 
-def _compiled(function):
-    """Compile with Numba, kept on disk where some folder can be written; the interpreter lock is released."""
-    try:
-        return numba.njit(SIGNATURE, nogil=True, cache=True, error_model="numpy")(function)
-    except (RuntimeError, OSError):  # no folder to keep it in, or a full one: each process compiles
-        return numba.njit(SIGNATURE, nogil=True, error_model="numpy")(function)
-
-
-_helper = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-
-
-@_helper
+@helper
 def _round(x, grid):
     """Adding 1.5 * 2**52 units leaves no room for fractions: the sum is rounded to even, and the difference exact."""
     rounder = 1.5 * 2.0**52 / grid
     return (x + rounder) - rounder
 
 
-@_helper
+@helper
 def _snap(x, grid, limit):
     x = limit if x > limit else x
     return _round(-limit if x < -limit else x, grid)
 
 
-@_helper
+@helper
 def _exp_negative(x):
     v = (-16.0 if x < -16.0 else x) * 2**-5
     p = v * (1 / 5) + 1
@@ -57,7 +48,7 @@ def _exp_negative(x):
     return p
 
 
-@_helper
+@helper
 def _softplus(x):
     small = _exp_negative(-abs(x))
     s = small / (2 + small)
@@ -71,20 +62,20 @@ def _softplus(x):
     return (0.0 if x < 0 else x) + 2 * s * series
 
 
-@_helper
+@helper
 def _silu(x):
     small = _exp_negative(-abs(x))
     return x * ((small if x < 0 else 1.0) / (1 + small))
 
 
-@_helper
+@helper
 def _read(source, batch, channel, start, tile, steps, count):
     for k in range(count):
         for t in range(steps):
             tile[t, k] = source[batch, channel + k, start + t]
 
 
-@_helper
+@helper
 def _prepare(u, step, x, bias, soft, steps, count):
     """`step` holds the raw delta and becomes the step size; x = step u; u goes to its grid."""
     for t in range(steps):
@@ -95,7 +86,7 @@ def _prepare(u, step, x, bias, soft, steps, count):
             x[t, k] = _snap(step[t, k] * u[t, k], FINE, LIMIT)
 
 
-@_helper
+@helper
 def _advance(step, x, A, h, B, C, y, steps, count):
     """One state of all channels through a tile: h = decay h + B x, y += C h."""
     for t in range(steps):
@@ -106,7 +97,7 @@ def _advance(step, x, A, h, B, C, y, steps, count):
             y[t, k] += _round(h[k], READ) * read
 
 
-@_helper
+@helper
 def _finish(y, u, D, z, gated, steps, count):
     for t in range(steps):
         for k in range(count):
@@ -116,7 +107,7 @@ def _finish(y, u, D, z, gated, steps, count):
                 y[t, k] = _snap(y[t, k] * gate, FINE, LIMIT)
 
 
-@_compiled
+@partial(compiled, signature=SIGNATURE)
 def scan(u, delta, A, B, C, D, bias, z, h, y, soft, first, stop):
     """Blocks `first` to `stop` of all batches and groups; shapes as for `selective_scan`, an absent z is empty.
 

@@ -12,9 +12,9 @@ Source: Mamba, arXiv 2312.00752, Sec. 3.3.2 (the backward pass recomputes the st
 state kept before each chunk, so that nothing of the size (b, d, l, n) ever exists.
 """
 
-import numba
 from numba import float32
 
+from lic_lab.compiled import compiled, helper
 from lic_lab.ops.selective_scan.simd import (
     LANES,
     constant,
@@ -46,24 +46,13 @@ def scratch_size(states: int) -> int:
     return CARRY + LANES * states
 
 
-def _compiled(function):
-    """Compile with Numba, kept on disk where some folder can be written; the interpreter lock is released."""
-    try:
-        return numba.njit(function, nogil=True, cache=True, error_model="numpy")
-    except RuntimeError:  # no folder to keep it in: each process compiles
-        return numba.njit(function, nogil=True, error_model="numpy")
-
-
-_helper = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-
-
-@_helper
+@helper
 def _copy(source, i, target, j, size):
     for k in range(0, size, LANES):
         store(target, j + k, load(source, i + k))
 
 
-@_helper
+@helper
 def _read_tile(source, strides, where, when, s, tile, ahead):
     """To the tile, with zeros beyond the edges; where: batch, channel, count; when: start, end, length.
 
@@ -86,7 +75,7 @@ def _read_tile(source, strides, where, when, s, tile, ahead):
         tile += LANES * LANES
 
 
-@_helper
+@helper
 def _write_tile(target, strides, where, when, s, tile):
     """The inverse of `_read_tile`: what lies beyond the edges is dropped."""
     (batch, channel, count), (start, end, length), (sb, sc, st) = where, when, strides
@@ -105,7 +94,7 @@ def _write_tile(target, strides, where, when, s, tile):
         tile += LANES * LANES
 
 
-@_helper
+@helper
 def _start_chunk(s, skip, shift, soft, steps, valid):
     """STEP holds the raw delta and becomes the step size; X = delta u and Y = D u."""
     for k in range(0, LANES * steps, LANES):
@@ -119,7 +108,7 @@ def _start_chunk(s, skip, shift, soft, steps, valid):
         s[STEP + k] = ZERO  # beyond the end nothing moves, whatever bias and softplus say
 
 
-@_helper
+@helper
 def _scan(s, A, a, h, B, C, at, stride, steps):
     """Two states of sixteen channels through a chunk: h = 2**(step A) h + B X, Y += C h."""
     a0, a1, h0, h1 = load(A, a), load(A, a + LANES), load(s, h), load(s, h + LANES)
@@ -133,7 +122,7 @@ def _scan(s, A, a, h, B, C, at, stride, steps):
     store(s, h + LANES, h1)
 
 
-@_compiled
+@compiled
 def forward(u, delta, A, B, C, D, z, bias, h, y, kept, s, strides, shape, soft, first, stop):
     """Blocks `first` to `stop` of all rows. A is what stands under a power of two: log2(e) times the usual one.
 
@@ -169,7 +158,7 @@ def forward(u, delta, A, B, C, D, z, bias, h, y, kept, s, strides, shape, soft, 
         _copy(s, CARRY, h, task * width, width)
 
 
-@_helper
+@helper
 def _rescan(s, A, a, kept, h, B, C, at, stride, steps):
     """`_scan` from a kept state, noting every decay, and the state before step t in the t-th place of PAST."""
     a0, a1, h0, h1 = load(A, a), load(A, a + LANES), load(kept, h), load(kept, h + LANES)
@@ -188,7 +177,7 @@ def _rescan(s, A, a, kept, h, B, C, at, stride, steps):
     store(s, PAST + 2 * LANES * steps + LANES, h1)
 
 
-@_helper
+@helper
 def _scan_back(s, A, a, gh, gA, g, B, C, at, stride, steps):
     """Two states of sixteen channels backwards through a chunk; g0 and g1 are the gradients at them after each step."""
     a0, a1, g0, g1 = load(A, a), load(A, a + LANES), load(gh, g), load(gh, g + LANES)
@@ -214,7 +203,7 @@ def _scan_back(s, A, a, gh, gA, g, B, C, at, stride, steps):
     store(gA, g + LANES, ga1)
 
 
-@_helper
+@helper
 def _add_sums(s, target, at, steps):
     """Finish the sums over channels that `_scan_back` began: four per step."""
     for k in range(0, 4 * steps, LANES):
@@ -223,7 +212,7 @@ def _add_sums(s, target, at, steps):
         store(target, at + k, load(target, at + k) + total)
 
 
-@_helper
+@helper
 def _start_back(s, shift, soft, gated, steps, valid):
     """SLOPE = d step / d delta; GY becomes the gradient before the gate; Z what gives, times y, the gradient at z."""
     for k in range(0, LANES * steps, LANES):
@@ -239,7 +228,7 @@ def _start_back(s, shift, soft, gated, steps, valid):
         s[SLOPE + k] = ZERO
 
 
-@_helper
+@helper
 def _finish_back(s, skip, steps, gskip, at):
     """The gradient at delta to GSTEP, at u to GX, at z to Z; those at D and bias are added to `gskip`."""
     gd, gb = load(gskip, at), load(gskip, at + LANES)
@@ -255,7 +244,7 @@ def _finish_back(s, skip, steps, gskip, at):
     store(gskip, at + LANES, gb)
 
 
-@_compiled
+@compiled
 def backward(
     u,
     delta,

@@ -20,7 +20,7 @@ def imported(module: str):
         kernels = import_module(module, __package__)
     except Exception as error:  # a Numba that does not fit this NumPy raises more than ImportError
         return None, f"numba cannot be imported ({type(error).__name__}: {error})"
-    if kernels.numba.config.DISABLE_JIT:
+    if import_module("numba").config.DISABLE_JIT:
         return None, "numba is told not to compile (NUMBA_DISABLE_JIT)"
     return kernels, ""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from lic_lab.blocks.exact import exact_conv
@@ -121,24 +123,43 @@ class LinearAttention(nn.Module):
         return x.flatten(2).unflatten(1, (self.heads, -1))  # (b, heads * d, h, w) -> (b, heads, d, l)
 
 
+class RowAttention(LinearAttention):
+    """Give every position a mixture of the values of its own row, weighed by how alike query and key are.
+
+    Per head: softmax over the row of q^T k / sqrt(d). In a rectified pair a point keeps its row, so this is where its
+    twin is; the cost grows with the width of a row. Shapes and arguments as `LinearAttention`; not for coding.
+    Source: Woedlinger et al., "ECSIC: epipolar cross attention for stereo image compression", WACV 2024, Sec. 3.
+    """
+
+    def forward(self, query: Map, key: Map, value: Map) -> Map:
+        q, k, v = self.query(query), self.key(key), self.value(value)  # each (b, dim / 2, h, w)
+        rows = (rearrange(x, "b (n d) h w -> (b h) n w d", n=self.heads) for x in (q, k, v))
+        answer = F.scaled_dot_product_attention(*rows)
+        return self.merge(rearrange(answer, "(b h) n w d -> b (n d) h w", b=len(query)))
+
+
 class MutualAttention(nn.Module):
     """Let each view of a pair look for what the other one shows: (2b, dim, h, w) -> same, both by the same weights.
 
     f = local(x).   Branch A asks with the own view and gets the other's values; branch B gathers the own values where
     the other view's keys point.   x + refine(A, B, f).
     depth: `ResidualUnit`s in `local`.   light: refines by a 1x1 convolution and one unit instead of two wide units
-    (three quarters of all weights).   query: who asks in branch B, "own" as the text has it, or "other" as the code
-    does, whose answer lies in the coordinates of the other view.
+    (three quarters of all weights).   rows: branch A looks along its row only, by `RowAttention`.   query: who asks in
+    branch B, "own" as the text has it, or "other" as the code does, whose answer lies in the coordinates of the other
+    view.
     Source: BiSIC, arXiv 2407.10632. Ours: `light`, exact arithmetic on float64 input.
     """
 
-    def __init__(self, dim: int, *, heads: int = 8, depth: int = 2, light: bool = False, query: str = "own"):
+    def __init__(
+        self, dim: int, *, heads: int = 8, depth: int = 2, light: bool = False, rows: bool = False, query: str = "own"
+    ):
         super().__init__()
         if query not in ("own", "other"):
             raise LicLabError(f"unknown query {query!r}: use 'own' or 'other'")
         self.query = query
         self.local = nn.Sequential(*(ResidualUnit(dim, dim) for _ in range(depth)))
-        self.branch_a, self.self_a, self.branch_b, self.self_b = (LinearAttention(dim, heads=heads) for _ in range(4))
+        self.branch_a = (RowAttention if rows else LinearAttention)(dim, heads=heads)
+        self.self_a, self.branch_b, self.self_b = (LinearAttention(dim, heads=heads) for _ in range(3))
         wide = [ResidualUnit(3 * dim, 2 * dim), ResidualUnit(2 * dim, dim)]
         self.refine = nn.Sequential(*([exact_conv(3 * dim, dim, 1), ResidualUnit(dim, dim)] if light else wide))
 

@@ -35,9 +35,10 @@ class BiSIC(Codec):
     earlier slices say, which attention mixes; channel: widths before it, () for one layer, None to not read them.
     kernel: side of strided kernels; context_kernel: of the window of neighbours.
     hidden: of the networks that say mean and scale.   residual: of latent residual prediction, None without.
-    light, depth, heads, query: see `MutualAttention`.   cross: False for kernels that see their own view only (2-D
-    convolutions); attention: False leaves out the four blocks.   stereo_context: False for a context of each view by
-    itself.   tied: see `AcrossViews`; codec(right, left) is then codec(left, right) exchanged.
+    light, depth, heads, query: see `MutualAttention`; rows too, which is for the transforms only.   cross: False for
+    kernels that see their own view only (2-D convolutions); attention: False leaves out the four blocks.
+    stereo_context: False for a context of each view by itself.   tied: see `AcrossViews`; codec(right, left) is then
+    codec(left, right) exchanged.
     """
 
     code = 7
@@ -48,14 +49,14 @@ class BiSIC(Codec):
         self, widths=(192, 192, 192, 192), latent=192, hyper=192, features=(192, 192, 384),
         *, branches=2, slices=(32,) * 6, context="checkerboard", context_width=256, channel=(224, 192, 128),
         hidden=(384, 192, 96), residual=(384, 192, 64), kernel=5, context_kernel=5, heads=8, depth=2, light=False,
-        query="own", cross=True, attention=True, stereo_context=True, hyperprior=True, tied=False, lambdas=(0.0130,),
-        shortcut=None,
+        rows=False, query="own", cross=True, attention=True, stereo_context=True, hyperprior=True, tied=False,
+        lambdas=(0.0130,), shortcut=None,
     ):  # fmt: skip
         super().__init__(latent, lambdas)
         across = partial(AcrossViews, tied=tied)
         layer = across if cross else own_view
         block = partial(MutualAttention, heads=heads, depth=depth, light=light, query=query)
-        attend = block if attention else nn.Identity
+        attend = partial(block, rows=rows) if attention else nn.Identity
         self.analysis = stereo_analysis(widths, latent, layer, attend, kernel=kernel, shortcut=shortcut)
 
         look, mix = (across, block) if stereo_context else (own_view, nn.Identity)

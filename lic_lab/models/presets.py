@@ -26,7 +26,7 @@ _BISIC = {
     ),
     "lab": partial(
         BiSIC, (32, 48, 64, 96), 256, 48, (48, 48, 128), branches=1, slices=(8, 8, 16, 32, 64, 128), context_width=64,
-        channel=(), hidden=(96,), residual=(), context_kernel=3, heads=8, depth=1, light=True, lambdas=LADDER,
+        channel=(), hidden=(96,), residual=(), context_kernel=3, heads=2, depth=1, light=True, lambdas=LADDER,
         shortcut="dct",
     ),
 }  # fmt: skip

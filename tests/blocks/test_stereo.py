@@ -15,6 +15,7 @@ from lic_lab.blocks.stereo import (
     LinearAttention,
     MutualAttention,
     ResidualUnit,
+    RowAttention,
     interleave,
     other_view,
     own_view,
@@ -140,6 +141,41 @@ def test_the_summary_that_travels_does_not_grow_with_the_picture():
             block(torch.randn(2, 16, side, side))
         counts.append(counter.get_total_flops())
     assert counts[1] == 4 * counts[0] and counts[2] == 16 * counts[0]
+
+
+def test_row_attention_is_a_softmax_along_each_row_as_written_out():
+    torch.manual_seed(2)
+    block = RowAttention(8, heads=2)
+    query, key, value = (torch.randn(2, 8, 3, 5) for _ in range(3))
+    q, k, v = block.query(query), block.key(key), block.value(value)  # each (2, 4, 3, 5)
+    out = torch.zeros_like(q)
+    for view in range(2):
+        for head in (slice(0, 2), slice(2, 4)):
+            for row in range(3):
+                likeness = q[view, head, row].T @ k[view, head, row] / 2**0.5  # (who asks, who answers)
+                out[view, head, row] = v[view, head, row] @ likeness.softmax(1).T
+    assert torch.allclose(block(query, key, value), block.merge(out), atol=1e-6)
+
+
+def test_row_attention_finds_a_point_where_the_other_view_shows_it():
+    """Features that tell points apart, and a right view in which all of them moved three columns to the left."""
+    block = RowAttention(32, heads=1)
+    with torch.no_grad():
+        for layer in (block.query, block.key):
+            layer.weight.copy_(20 * torch.eye(16, 32)[:, :, None, None])
+        block.query.bias.zero_()
+    left = torch.nn.functional.normalize(torch.randn(1, 32, 2, 16), dim=1)
+    right = left.roll(-3, dims=-1)
+    assert torch.allclose(block(left, right, right), block(left, left, left), atol=0.05)
+
+
+def test_a_block_that_looks_along_rows_hears_of_nothing_else_in_branch_a():
+    torch.manual_seed(3)
+    block, x = MutualAttention(16, heads=2, rows=True).branch_a, torch.randn(2, 16, 5, 7)
+    nudged = x.clone()
+    nudged[:, :, 2] += 1
+    change = (block(x, nudged, nudged) - block(x, x, x)).abs().amax((0, 1, 3))
+    assert change[2] > 0 and change[[0, 1, 3, 4]].max() < 1e-6
 
 
 @pytest.mark.parametrize("light", [True, False])

@@ -168,8 +168,8 @@ def test_two_dimensional_kernels_and_no_attention_leave_no_weights_behind():
     "switches",
     [
         {"context": "none"}, {"channel": None}, {"residual": None}, {"hyperprior": False}, {"tied": True},
-        {"light": False}, {"query": "other"}, {"cross": False}, {"attention": False}, {"stereo_context": False},
-        {"branches": 2}, {"context": "raster", "stereo_context": False},
+        {"light": False}, {"rows": True}, {"query": "other"}, {"cross": False}, {"attention": False},
+        {"stereo_context": False}, {"branches": 2}, {"context": "raster", "stereo_context": False},
     ],
 )  # fmt: skip
 def test_every_ablation_codes_learns_and_wastes_no_weight(switches):

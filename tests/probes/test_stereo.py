@@ -6,10 +6,10 @@ import torch
 from lic_lab.errors import LicLabError
 from lic_lab.models.presets import build
 from lic_lab.probes.bitmaps import bit_map
-from lic_lab.probes.stereo import joint_coding
+from lic_lab.probes.stereo import joint_bd_rate, joint_coding
 
 
-def shaken(**switches):
+def shaken(amount=0.02, **switches):
     from lic_lab.models.bisic import BiSIC
     from lic_lab.models.presets import PRESETS
 
@@ -18,7 +18,7 @@ def shaken(**switches):
     model = BiSIC(*recipe.args, **recipe.keywords | switches).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.02 * torch.randn_like(parameter)
+            parameter += amount * torch.randn_like(parameter)
     return model
 
 
@@ -42,6 +42,15 @@ def test_views_that_never_look_across_save_nothing(pair):
     found = joint_coding(shaken(cross=False, attention=False, stereo_context=False), pair, 1.0)
     assert found.saved == 0.0 and torch.equal(found.joint, found.separate)
     assert torch.allclose(found.joint_psnr_db, found.separate_psnr_db)
+
+
+def test_at_equal_quality_too_nothing_is_saved_without_a_look_across(pair):
+    blind = shaken(0, cross=False, attention=False, stereo_context=False)
+    rates = (0.0, 0.7, 1.4, 2.0)
+    assert joint_bd_rate(blind, pair, rates) == pytest.approx(0.0, abs=1e-9)
+    assert joint_bd_rate(shaken(0), pair, rates) != pytest.approx(0.0, abs=1e-3)
+    with pytest.raises(LicLabError, match="4"):
+        joint_bd_rate(blind, pair, (0.0, 1.0))
 
 
 def test_views_that_do_look_across_are_coded_differently(pair):

@@ -65,9 +65,10 @@ def joint_bd_rate(model: Codec, x: Image, rates: Sequence[float] | None = None) 
     Raises LicLabError for a model of single pictures, for fewer than four rates, and where the curves share no PSNR.
     """
     found = [joint_coding(model, x, rate) for rate in (rates or range(model.rates))]
-    joint = rising_points([float(f.joint.sum()) for f in found], [float(f.joint_psnr_db.mean()) for f in found])
-    separate = rising_points([float(f.separate.sum()) for f in found], [float(f.separate_psnr_db.mean()) for f in found])
-    return bd_rate(*separate, *joint)
+    joint = [(float(f.joint.sum()), float(f.joint_psnr_db.mean())) for f in found]
+    separate = [(float(f.separate.sum()), float(f.separate_psnr_db.mean())) for f in found]
+    anchor, curve = (rising_points(*zip(*points, strict=True)) for points in (separate, joint))
+    return bd_rate(*anchor, *curve)
 
 
 def _coded(model: Codec, x: Image, rate: float | None) -> tuple[Tensor, Tensor]:

@@ -31,6 +31,7 @@ class Theme:
 THEMES = {"light": Theme("#ffffff", "#1b1f24", "#59636e"), "dark": Theme("#111111", "#f0f2f5", "#a9b1ba")}
 BOX, PILL, LOW, GAP, LINE = 1.26, 0.94, 0.34, 0.2, 0.18  # inches: widths of boxes and data, low boxes, gaps, text lines
 LEFT, TOP, BETWEEN, FOOT = 1.1, 0.62, 0.86, 0.3  # inches: lane names, title, from lane to lane, remark at the bottom
+PICTURE = {1: "a picture", 2: "a pair of pictures"}  # by the number of views; shapes are those of one view
 NAME = 17  # letters of a name on a line of a box
 STRONGEST = 0.5  # share of the accent colour in the fill of the costliest box; text stays readable on it
 
@@ -73,11 +74,11 @@ def flow_figure(found: Complexity, title: str = "", *, codec: str = "", theme: s
 
 def flow_text(found: Complexity, title: str = "") -> str:
     """Put the diagram in words: a sentence per lane with its boxes and their outputs, the file, and the costs."""
-    said = [f"Data flow of {title or 'a model'}, for a picture of {found.height} x {found.width} pixels."]
+    said = [f"Data flow of {title or 'a model'}, for {PICTURE[found.views]} of {found.height} x {found.width} pixels."]
     for name, lane in _lanes(found).items():
         boxes = [f"{item[0]}, {item[1]}" if isinstance(item, tuple) else _words(item) for item in lane]
         said.append(f"{name.replace(chr(10), ' ')}: {'; '.join(boxes)}.")
-    streams = (f"{part}, {_stream(steps)}" for part, steps in _streams(found).items())
+    streams = (f"{part}, {_stream(found, steps)}" for part, steps in _streams(found).items())
     said.append(f"The file holds {' and '.join(streams)}.")
     return " ".join([*said, f"{_costs(found)}."])
 
@@ -101,10 +102,11 @@ def _lanes(found: Complexity) -> dict[str, list[Stage | tuple[str, str]]]:
         stages[root if root in stages else "synthesis" if only_decodes else "latent"] += stage.parts or [stage]
     picture = times((3, found.height, found.width))
     latent = times(next((stage.shape for stage in found.stages if stage.path == "analysis"), None))
+    name = {1: "picture", 2: "each view"}[found.views]
     return {
-        "Encoder": [("picture x", picture), *stages["analysis"], ("latent y", latent)],
+        "Encoder": [(f"{name} x", picture), *stages["analysis"], ("latent y", latent)],
         "Entropy\nmodel": [("latent y", latent), *stages["latent"], ("latent ŷ", latent)],
-        "Decoder": [("latent ŷ", latent), *stages["synthesis"], ("picture x̂", picture)],
+        "Decoder": [("latent ŷ", latent), *stages["synthesis"], (f"{name} x̂", picture)],
     }
 
 
@@ -113,8 +115,8 @@ def _streams(found: Complexity) -> dict[str, list[Pass]]:
     return {part: [step for step in found.passes if step.part == part] for part in ("z", "y")}
 
 
-def _stream(steps: Sequence[Pass]) -> str:
-    symbols = sum(math.prod(step.shape) for step in steps)
+def _stream(found: Complexity, steps: Sequence[Pass]) -> str:
+    symbols = found.views * sum(math.prod(step.shape) for step in steps)
     return f"{symbols:,} symbols in {len(steps):,} {'pass' if len(steps) == 1 else 'passes'}"
 
 
@@ -198,7 +200,7 @@ class _Pen:
         self.arrow((x, y), (x, y - 0.2), style="<|-|>")
         self.frame(x - 0.82, y - 0.2 - LOW, 1.64, LOW, fc=self.theme.paper, ec=self.theme.ink, round=0.02)
         self.text(x, y - 0.2 - 0.1, f"bits of {part}", 7.6, weight="bold")
-        self.text(x, y - 0.2 - 0.24, _stream(_streams(self.found)[part]), 7.2)
+        self.text(x, y - 0.2 - 0.24, _stream(self.found, _streams(self.found)[part]), 7.2)
 
     def data(self, name: str, shape: str, x: float, middle: float) -> None:
         self.frame(x, middle - 0.25, PILL, 0.5, fc=self.theme.paper, ec=self.theme.soft, round=0.22)

@@ -51,7 +51,8 @@ class Summary:
         """Everything for a terminal of 80 columns or more."""
         found = self.complexity
         lines = {
-            "passes": f"{found.encode_passes:,} to encode, {len(found.passes):,} to decode, one after the other: "
+            "passes": f"{found.encode_passes:,} to encode, {len(found.passes):,} to decode, one after the other"
+            + (", both views at once: " if found.views > 1 else ": ")
             + passes_text(found.passes),
             "latent sees": str(self.field),
             "weight file": f"{found.file_bytes / 1e6:.2f} MB",

@@ -116,3 +116,11 @@ def test_a_long_name_takes_two_lines_and_the_boxes_grow():
     figure = flow_figure(complexity(model, 64, 64))
     assert figure.get_figheight() > short
     assert {"conv 2x2 s2 +", "PReLU + conv 1x1"} <= set(words(figure))
+
+
+def test_of_a_pair_the_shapes_are_those_of_each_view_and_the_symbols_those_of_both():
+    said = flow_text(complexity(build("bisic", "tiny"), 64, 128), "bisic")
+    assert said.startswith(
+        "Data flow of bisic, for a pair of pictures of 64 x 128 pixels. Encoder: each view x, 3 x 64 x 128; "
+    )
+    assert "The file holds z, 32 symbols in 1 pass and y, 1,536 symbols in 6 passes." in said

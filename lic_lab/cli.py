@@ -54,12 +54,15 @@ def encode(sources, target, codec, **targets):
     """
     from lic_lab import load
     from lic_lab.datasets.images import write_bytes
+    from lic_lab.datasets.stereo import named_as_pair
     from lic_lab.metrics.rate import bpp
 
     if len(sources) > 2:
         raise LicLabError(f"one file holds a picture or a stereo pair, not {len(sources)} pictures: encode them apart")
     for source in sources:
         _check_target(source, target)
+    if target.exists() and any(named_as_pair(source, target) for source in sources):
+        raise LicLabError(f"{target} is there already and named as the other view: name the file to write at the end")
     codec = codec or ("charm", "bisic")[len(sources) - 1]
     coder = load(codec)
     if coder.views != len(sources):
@@ -93,18 +96,17 @@ def decode(source, targets, codec):
     """
     from lic_lab import load
     from lic_lab.codecs.identify import identify
-    from lic_lab.datasets.images import write_image
+    from lic_lab.datasets.images import lossless_format, write_image
 
     for target in targets:
         _check_target(source, target)
+        lossless_format(target)
     data = source.read_bytes()
     with spinner(f"decoding {source.name}"):
         coder = load(codec) if codec else identify(data)
         if coder.views != len(set(targets)):
-            what = (
-                "one picture: give one name for it" if coder.views == 1 else "a left and a right view: give two names"
-            )
-            raise LicLabError(f"{source.name} holds {what}")
+            what = ("one picture: give one name", "a left and a right view: give two names")[coder.views - 1]
+            raise LicLabError(f"{coder.name} decodes to {what}")
         decoded = coder.decompress(data)
     for target, image in zip(targets, decoded if coder.views > 1 else [decoded], strict=True):
         write_image(target, image)

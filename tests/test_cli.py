@@ -309,7 +309,7 @@ def test_pictures_and_pairs_are_told_apart_in_one_line(run, views, stereo_weight
     assert_one_line(run("encode left.png right.png both.jpg --codec jpeg"), "codes one picture")
     assert_one_line(run("encode left.png right.png left.png x.lic"), "not 3 pictures")
     run("encode left.png right.png both.pair --codec pair:jpeg")
-    assert_one_line(run("decode both.pair a.png"), "give two names")
+    assert_one_line(run("decode both.pair a.png"), "pair:jpeg decodes to a left and a right view")
     assert_one_line(run("decode both.pair a.png a.png"), "give two names")
     run("encode left.png one.jpg --codec jpeg")
     assert_one_line(run("decode one.jpg a.png b.png"), "give one name")
@@ -327,3 +327,45 @@ def test_compare_measures_pairs(run, views):
     assert rows[0]["bytes"] == Path("kept/left.pair-jpeg.pair").stat().st_size
     assert read_image("kept/left.sheet.png").shape[2] == 3
     assert_one_line(run("compare left.png right.png --stereo --codecs jpeg"), "use pair:jpeg")
+
+
+def test_nothing_is_overwritten_by_who_forgets_the_name_of_the_file(run, views):
+    write_image("a_left.png", views[0])
+    write_image("a_right.png", views[1])
+    for name in ("a_left", "a_right"):
+        run(f"encode {name}.png {name}.jpg --codec jpeg")
+    before = Path("a_right.jpg").read_bytes()
+    assert_one_line(run("encode a_left.jpg a_right.jpg --codec jpeg"), "named as the other view")
+    assert Path("a_right.jpg").read_bytes() == before
+    assert run("encode a_right.png a_right.jpg --codec jpeg").exit_code == 0  # once more, on purpose
+
+
+def test_both_names_are_looked_at_before_anything_is_decoded(run, views):
+    run("encode left.png right.png both.pair --codec pair:jpeg")
+    assert_one_line(run("decode both.pair a.png b.jpg"), "without loss")
+    assert not Path("a.png").exists()
+
+
+def test_views_that_look_exchanged_are_mentioned_once(run, tmp_path):
+    left, right, _ = motorcycle()
+    write_image(tmp_path / "one.png", right)
+    write_image(tmp_path / "two.png", left)
+    said = run("encode one.png two.png both.pair --codec pair:jpeg")
+    assert said.exit_code == 0 and said.stderr.count("look exchanged") == 1
+
+
+def test_a_file_of_a_stereo_codec_says_so_even_where_its_weights_are_missing(run, views, stereo_weights):
+    encoded = run(f"encode left.png right.png pair.lic --codec {stereo_weights}").stdout
+    said = run("info pair.lic").stdout
+    assert "two views of 131 x 97" in said and encoded.split(", ")[1].strip() in said
+
+
+def test_what_compare_cannot_take_for_pairs_is_said_plainly(run, views):
+    assert_one_line(run("compare left.png --stereo"), "got 1 names")
+    assert_one_line(run("compare left.png right.png left.png --stereo"), "got 3 names")
+    assert_one_line(run("compare left.png nowhere.png --stereo"), "no such file or folder: 'nowhere.png'")
+    Path("folder").mkdir()
+    assert_one_line(run("compare folder left.png --stereo"), "got 2 names")
+    write_image("folder/1_L.png", views[0])
+    write_image("folder/1_R.png", views[1][:50])
+    assert_one_line(run("compare folder --stereo"), "the pair '1'", "131 x 50")

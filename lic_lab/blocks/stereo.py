@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from lic_lab.blocks.exact import exact_conv
+from lic_lab.blocks.exact import exact_conv, is_coding
 from lic_lab.errors import LicLabError
 from lic_lab.ops import exact
 from lic_lab.types import Map
@@ -105,19 +105,26 @@ class LinearAttention(nn.Module):
         self.merge = exact_conv(dim // 2, dim, 1)
 
     def forward(self, query: Map, key: Map, value: Map) -> Map:
+        matmul = exact.matmul if is_coding(query, self.query.weight) else torch.matmul
         q, k = self.ask(query), self.offer(key)
         v = self._heads(self.value(value))  # (b, heads, d, l'), as k
-        summary = exact.matmul(k, v.transpose(-2, -1))  # (b, heads, d, d): all that travels
-        answer = exact.matmul(summary.transpose(-2, -1), q)  # (b, heads, d, l)
+        summary = matmul(k, v.transpose(-2, -1))  # (b, heads, d, d): all that travels
+        answer = matmul(summary.transpose(-2, -1), q)  # (b, heads, d, l)
         return self.merge(answer.flatten(1, 2).unflatten(2, query.shape[-2:]))
 
     def ask(self, query: Map) -> Tensor:
         """Give what each position asks for, a distribution over the channels of each head: (b, heads, d, l)."""
-        return exact.softmax(self._heads(self.query(query)), -2)
+        return self._softmax(query)(self._heads(self.query(query)), -2)
 
     def offer(self, key: Map) -> Tensor:
         """Give what each channel of a head gathers from, a distribution over positions: (b, heads, d, l)."""
-        return exact.softmax(self._heads(self.key(key)), -1)
+        return self._softmax(key)(self._heads(self.key(key)), -1)
+
+    def _softmax(self, x: Map) -> Callable[[Tensor, int], Tensor]:
+        return exact.softmax if is_coding(x, self.query.weight) else torch.softmax
+
+    def extra_repr(self) -> str:
+        return f"heads={self.heads}"
 
     def _heads(self, x: Map) -> Tensor:
         return x.flatten(2).unflatten(1, (self.heads, -1))  # (b, heads * d, h, w) -> (b, heads, d, l)
@@ -132,10 +139,19 @@ class RowAttention(LinearAttention):
     """
 
     def forward(self, query: Map, key: Map, value: Map) -> Map:
-        q, k, v = self.query(query), self.key(key), self.value(value)  # each (b, dim / 2, h, w)
-        rows = (rearrange(x, "b (n d) h w -> (b h) n w d", n=self.heads) for x in (q, k, v))
-        answer = F.scaled_dot_product_attention(*rows)
+        heads = self.ask(query), self.offer(key), self._heads(self.value(value))  # each (b, heads, d, l)
+        rows = (rearrange(x, "b n d (h w) -> (b h) n w d", w=query.shape[-1]) for x in heads)
+        answer = F.scaled_dot_product_attention(*rows, scale=1.0)
         return self.merge(rearrange(answer, "(b h) n w d -> b (n d) h w", b=len(query)))
+
+    def ask(self, query: Map) -> Tensor:
+        """Give what each position looks for, q / sqrt(d): (b, heads, d, l)."""
+        q = self._heads(self.query(query))
+        return q * q.shape[2] ** -0.5
+
+    def offer(self, key: Map) -> Tensor:
+        """Give by what each position is found, k: (b, heads, d, l)."""
+        return self._heads(self.key(key))
 
 
 class MutualAttention(nn.Module):
@@ -162,6 +178,9 @@ class MutualAttention(nn.Module):
         self.self_a, self.branch_b, self.self_b = (LinearAttention(dim, heads=heads) for _ in range(3))
         wide = [ResidualUnit(3 * dim, 2 * dim), ResidualUnit(2 * dim, dim)]
         self.refine = nn.Sequential(*([exact_conv(3 * dim, dim, 1), ResidualUnit(dim, dim)] if light else wide))
+
+    def extra_repr(self) -> str:
+        return f"query={self.query!r}"
 
     def forward(self, x: Map) -> Map:
         own = self.local(x)

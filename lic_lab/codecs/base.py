@@ -64,7 +64,9 @@ class ImageCodec:
             raise
         except Exception as error:  # encoders behind Python raise almost anything
             height, width = image.shape[-3:-1]
-            raise LicLabError(f"{self.name} cannot encode this {width} x {height} picture: {_line(error)}") from error
+            raise LicLabError(
+                f"{self.name} cannot encode this {width} x {height} {self.thing}: {_line(error)}"
+            ) from error
 
     def decode(self, data: bytes) -> np.ndarray:
         """Decode the bytes of a whole file into a uint8 picture (h, w, 3).
@@ -85,7 +87,7 @@ class ImageCodec:
     def compress(
         self,
         image,
-        *,
+        *others,
         quality: float | None = None,
         bpp: float | None = None,
         max_bytes: int | None = None,
@@ -101,6 +103,10 @@ class ImageCodec:
         progress: called with a `rate.Trial` for every file that the search writes.
         Raises LicLabError for several targets, and for one that cannot be met, with the best possible.
         """
+        if others:
+            raise LicLabError(
+                "compress takes one picture, or a stereo pair as (left, right); name targets, as in bpp=0.25"
+            )
         given = {k: v for k, v in zip(TARGETS, (quality, bpp, max_bytes, psnr, lmbda), strict=True) if v is not None}
         if len(given) > 1:
             raise LicLabError(f"give one target, not {' and '.join(f'{name}=' for name in given)}")
@@ -122,6 +128,11 @@ class ImageCodec:
     def decompress(self, data: bytes) -> np.ndarray:
         """Read the bytes of a whole file back into a uint8 picture (h, w, 3); the same as `decode`."""
         return self.decode(data)
+
+    @property
+    def thing(self) -> str:
+        """What messages call what it codes: "picture" or "pair"."""
+        return "picture" if self.views == 1 else "pair"
 
     def read_source(self, source) -> np.ndarray:
         """Read what `compress` is given into what `encode` takes: any picture into uint8 (h, w, 3)."""

@@ -74,10 +74,9 @@ def describe(data: bytes) -> dict[str, str]:
 
 def _describe_lic(data: bytes) -> dict[str, str]:
     header, payload, _ = container.unpack(data)
-    views = 1
+    views = learned.views_of_code(header.codec)
     try:
-        found = identify(data)
-        codec, views = found.name, found.views
+        codec = identify(data).name
     except CorruptStreamError:
         raise
     except LicLabError:

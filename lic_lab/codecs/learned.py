@@ -95,6 +95,14 @@ def views(name: str) -> int:
     return next(iter(PRESETS[name].values())).func.views
 
 
+def views_of_code(code: int) -> int:
+    """Say how many views a file of codec number `code` holds; 1 for a number that is not known here."""
+    from lic_lab.models.presets import PRESETS
+
+    makers = (next(iter(sizes.values())).func for sizes in PRESETS.values())
+    return next((maker.views for maker in makers if maker.code == code), 1)
+
+
 def load(name: str) -> LearnedCodec:
     """Give the codec of a model with its shipped weights, or with those of a .safetensors file of `save_model`.
 

@@ -126,9 +126,10 @@ def largest_within(trials: Trials, max_bytes: int, name: str) -> Trial:
     if not fitting:
         least = min(len(t.data) for t in trials.seen.values())
         *views, height, width, _ = trials.image.shape
+        what = f"{width} x {height} {'pair' if views else 'picture'}"
         raise LicLabError(
-            f"{name} cannot code this {width} x {height} picture in {max_bytes} bytes: its smallest file has {least} "
-            f"bytes ({bpp(least, height, width, *views):.4g} bpp); ask for at least that"
+            f"{name} cannot code this {what} in {max_bytes} bytes: its smallest file has {least} bytes "
+            f"({bpp(least, height, width, *views):.4g} bpp); ask for at least that"
         )
     return max(fitting, key=lambda t: t.position)
 

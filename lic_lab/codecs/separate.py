@@ -35,9 +35,7 @@ class Separate(PairCodec):
 
     def __init__(self, mono: ImageCodec):
         if mono.views != 1:
-            raise LicLabError(
-                f"{mono.name} codes stereo pairs itself: load({mono.name!r}), without {PREFIX!r} before it"
-            )
+            raise LicLabError(f"{mono.name} codes stereo pairs itself: leave out the {PREFIX!r} before its name")
         self.mono, self.kind, self.ladder, self.default_quality = mono, mono.kind, mono.ladder, mono.default_quality
         self.name, self.label = PREFIX + mono.name, f"{mono.label}, each view"
 

@@ -47,12 +47,17 @@ def write_image(path, image) -> None:
     The file appears whole or not at all (see `write_bytes`). Raises LicLabError for another suffix: lossy files are
     what codecs are for.
     """
+    form, buffer = lossless_format(path), io.BytesIO()
+    Image.fromarray(read_image(image)).save(buffer, format=form)
+    write_bytes(path, buffer.getvalue())
+
+
+def lossless_format(path) -> str:
+    """Give what Pillow calls the format in which `write_image` writes this name; raises LicLabError as it does."""
     suffix = Path(path).suffix.lower()
     if suffix not in LOSSLESS:
         raise LicLabError(f"cannot write {str(path)!r} without loss: end its name in one of {', '.join(LOSSLESS)}")
-    buffer = io.BytesIO()
-    Image.fromarray(read_image(image)).save(buffer, format=LOSSLESS[suffix])
-    write_bytes(path, buffer.getvalue())
+    return LOSSLESS[suffix]
 
 
 def write_bytes(path, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from zlib import crc32
@@ -64,7 +65,19 @@ def split_pairs(folders: Iterable[str | Path], *, every: int = 25) -> tuple[list
     A folder in which `find_pairs` finds any gives `PairFiles`; any other gives the paths of its pictures, from which
     pairs can be made. Raises LicLabError for a folder without either.
     """
-    return split(folders, every=every, files_of=lambda folder: find_pairs(folder) or list_images(folder))
+
+    def files_of(folder: Path) -> list:
+        pairs, single = find_pairs(folder), list_images(folder)
+        lonely = set(single) - {view for pair in pairs for view in (pair.left, pair.right)}
+        if pairs and lonely:
+            warnings.warn(
+                f"{folder} holds pairs, so its {len(lonely)} other pictures are left out: move them to a folder of "
+                "their own to learn from pairs made of them",
+                stacklevel=2,
+            )
+        return pairs or single
+
+    return split(folders, every=every, files_of=files_of)
 
 
 def center_pairs(files: Iterable[PairFiles | Path], size: int) -> Tensor:

@@ -99,7 +99,8 @@ def read_pair(source) -> np.ndarray:
     """Read two views of one scene into 8-bit RGB: uint8 (2, h, w, 3), left first.
 
     source: (left, right), each anything `read_image` takes; a `StereoPair`; a `PairFiles`; an array (2, h, w, 3) or a
-    tensor (2, c, h, w). A warning says where the two are equal, or where they look exchanged (see `swapped`).
+    tensor (2, c, h, w) or (1, 2, c, h, w). A warning says where two views given apart are equal, or look exchanged (see
+    `swapped`).
     Raises LicLabError for anything else, one picture alone, views of two sizes, one file given twice, names that say
     that right comes first, and whatever `read_image` refuses.
     """
@@ -110,11 +111,25 @@ def read_pair(source) -> np.ndarray:
     if left.shape != right.shape:
         sizes = " and ".join(f"{view.shape[1]} x {view.shape[0]}" for view in (left, right))
         raise LicLabError(f"the two views of a pair have sizes {sizes}: give a rectified pair, both of one size")
+    if isinstance(source, (np.ndarray, torch.Tensor)):  # put together by somebody who has looked at them
+        return np.stack([left, right])
     if np.array_equal(left, right):
         warnings.warn("the two views of the pair are equal: was one file copied twice?", stacklevel=2)
     elif swapped(left, right):
         warnings.warn("the views look exchanged: give the left one first (unless the cameras converge)", stacklevel=2)
     return np.stack([left, right])
+
+
+def named_as_pair(first, second) -> bool:
+    """Say whether two paths are named as the left and the right view of one scene, in either order (see NAMINGS)."""
+    stems = {_stem(Path(path)).lower() for path in (first, second)}
+    return any(
+        {left.lower(), right.lower()} == stems
+        for stem in stems
+        for naming in NAMINGS
+        for left, right in ((stem, _translated(stem, naming.left, naming.right)),)
+        if right
+    )
 
 
 def find_pairs(folder) -> list[PairFiles]:
@@ -167,6 +182,8 @@ def _two(source) -> Iterable:
     """The two views that a person gave, in whatever form."""
     if isinstance(source, (StereoPair, PairFiles)):
         return source.left, source.right
+    if isinstance(source, torch.Tensor) and source.ndim == 5 and len(source) == 1:
+        source = source[0]
     whole = isinstance(source, (np.ndarray, torch.Tensor)) and source.ndim == 4 and source.shape[0] == 2
     if whole or (isinstance(source, (tuple, list)) and len(source) == 2):
         return source

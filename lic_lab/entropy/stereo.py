@@ -112,7 +112,8 @@ class StereoCheckerboard(nn.Module):
     Shapes and arguments as `ByPosition`.   layer: makes what gathers the neighbours, so that it can reach across.
     kernel: side of the window of neighbours.
     Source: He et al., CVPR 2021, Sec. 3.2, and BiSIC-Fast, arXiv 2407.10632. Ours: only the taps that can hold an
-    anchor have weights, and each pass computes its own half of the positions.
+    anchor have weights, and each pass computes its own half of the positions. In training the others see the anchors
+    rounded, with a straight-through gradient: what the wire gives back.
     """
 
     def __init__(self, size: int, inputs: int, *, hidden: tuple[int, ...], layer: Layer, kernel: int = 5):
@@ -141,8 +142,9 @@ class StereoRaster(nn.Module):
     """Code a slice of both views along wavefronts, each position from what is decoded around it in both views.
 
     Shapes and arguments as `StereoCheckerboard`. The symbol of the other view at the same place is not waited for.
-    Source: BiSIC, arXiv 2407.10632. Ours: wavefronts, so 141 steps for 32 x 48 positions, and weights for the
-    12 of 25 taps that are decoded.
+    In training all positions see their neighbours with noise, see `code_along_fronts`.
+    Source: BiSIC, arXiv 2407.10632. Ours: wavefronts, so 141 steps for 32 x 48 positions, and weights for the 12 of 25
+    taps that are decoded.
     """
 
     def __init__(self, size: int, inputs: int, *, hidden: tuple[int, ...], layer: Layer, kernel: int = 5):

@@ -89,8 +89,15 @@ def gather_pairs(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
     paths = [Path(source) for source in sources]
     if not paths:
         return {"motorcycle": read_pair(motorcycle())}
-    if not any(path.is_dir() for path in paths):
-        return {paths[0].stem: read_pair(paths)}
+    if missing := [path for path in paths if not path.exists()]:
+        raise LicLabError(f"no such file or folder: {str(missing[0])!r}")
+    files = [path for path in paths if not path.is_dir()]
+    if files and (len(files), len(paths)) != (2, 2):
+        raise LicLabError(
+            f"stereo pairs are a left and a right view, or folders of pairs, got {len(paths)} names: see --help"
+        )
+    if files:
+        return {files[0].stem: read_pair(files)}
     pairs = {}
     for path in paths:
         inside = find_pairs(path)
@@ -98,8 +105,11 @@ def gather_pairs(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
             raise LicLabError(
                 f"there are no stereo pairs in {str(path)!r}: see lic_lab.datasets.stereo.NAMINGS for names"
             )
-        for files in inside:
-            pairs[_new_name(files.name.replace("/", "-"), pairs)] = read_pair(files)
+        for both in inside:
+            try:
+                pairs[_new_name(both.name.replace("/", "-"), pairs)] = read_pair(both)
+            except LicLabError as error:
+                raise LicLabError(f"the pair {both.name!r} in {path}: {error}") from error
     return pairs
 
 

@@ -18,6 +18,7 @@ from lic_lab.coding.fast import Decoder, Encoder
 from lic_lab.entropy import gaussian
 from lic_lab.entropy.wires import Decode, Encode, Estimate
 from lic_lab.errors import CorruptStreamError, LicLabError
+from lic_lab.limits import check_pixels
 from lic_lab.ops.geometry import by_strips, crop_to, pad_to_multiple
 from lic_lab.types import Image, Map, Output
 
@@ -107,6 +108,7 @@ class Codec(nn.Module):
         self._refuse_training("compress")
         step = self._rate_step(rate)
         height, width = x.shape[-2:]
+        self._check_pixels(height, width)
         coder, y = Encoder(), self.analyse(x) if y is None else y
         self._code_latent(
             y,
@@ -140,6 +142,7 @@ class Codec(nn.Module):
                 f"this file was written by codec {header.codec} with weights {header.fingerprint.hex()}, and this is "
                 f"codec {self.code} with weights {self.fingerprint().hex()}: load the weights that wrote the file"
             )
+        self._check_pixels(header.height, header.width)
         size = self._latent_size(header.height, header.width)
         if self.views * self.channels * math.prod(size) > gaussian.tables().most_symbols(len(payload)):
             raise CorruptStreamError(
@@ -204,6 +207,10 @@ class Codec(nn.Module):
         if isinstance(rate, Tensor) and rate.dim():
             return rate.to(device, torch.float32).repeat_interleave(self.views)
         return torch.full((batch * self.views,), self._rate_step(rate) / RATE_STEPS, device=device)
+
+    def _check_pixels(self, height: int, width: int) -> None:
+        what = "this picture" if self.views == 1 else f"this pair of {width} x {height} pixels"
+        check_pixels(self.views * height, width, what)
 
     def _refuse_training(self, what: str) -> None:
         if self.training:

@@ -29,7 +29,12 @@ def save_model(model: Codec, path: str | Path, *, name: str, preset: str, card: 
     Large tensors are rounded to float16 and the tables are made from the rounded weights, so `load_weights` gives a
     model that decodes what any other copy of the file encoded. `model` itself is left as it was.
     """
-    build(name, preset, lambdas=tuple(model.lambdas)).load_state_dict(model.state_dict())  # refuses a wrong name
+    twin = build(name, preset, lambdas=tuple(model.lambdas))
+    twin.load_state_dict(model.state_dict())  # refuses a wrong name
+    if repr(twin) != repr(model):
+        raise LicLabError(
+            f"this model is not {name}/{preset}: a switch without weights differs, so no reader could know"
+        )
     stored = stored_tensors(model)
     meta = {"name": name, "preset": preset, "lambdas": json.dumps(model.lambdas), "card": json.dumps(card or {})}
     path = Path(path)

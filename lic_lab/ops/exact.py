@@ -92,23 +92,28 @@ def in_units(x: Tensor, dims: int | tuple[int, ...], bits: int) -> tuple[Tensor,
 
 
 def softmax(x: Tensor, dim: int) -> Tensor:
-    """Give e^x / sum(e^x) along an axis, any shape; on float64 the same bits everywhere, within 2e-7.
+    """Give e^x / sum(e^x) along an axis, any shape; on float64 the same bits everywhere.
 
-    Powers are rounded to 24 bits, so that their sum does not depend on its order (for up to 2**29 of them).
+    What is more than 16 below the largest counts as nothing: each such value loses at most e^-16 of the largest one,
+    and n of them no more than n e^-16 of the sum. Powers are rounded to as many bits as leave room in 53 for the sum of
+    all of them.
     """
     if x.dtype != torch.float64:
         return torch.softmax(x, dim)
-    powers = torch.round(exp_negative(x - x.amax(dim, keepdim=True)) * 2.0**24)
+    below = x - x.amax(dim, keepdim=True)
+    unit = 2.0 ** (52 - math.ceil(math.log2(x.shape[dim])))
+    powers = torch.where(below < -16, 0.0, torch.round(exp_negative(below) * unit))
     return powers / powers.sum(dim, keepdim=True)
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """Multiply matrices (..., m, n) and (..., n, p) -> (..., m, p); on float64 the same bits everywhere.
 
-    Each matrix is rounded to as many bits as leave room in 53 for a sum of n products: 21 of them for n = 1536.
+    Rows of a and columns of b are rounded to as many bits as leave room in 53 for a sum of n products: 21 of them for
+    n = 1536.
     """
     if a.dtype != torch.float64:
         return a @ b
     bits = (53 - math.ceil(math.log2(a.shape[-1]))) // 2
-    (a, one), (b, two) = in_units(a, (-2, -1), bits), in_units(b, (-2, -1), bits)
+    (a, one), (b, two) = in_units(a, -1, bits), in_units(b, -2, bits)
     return (a @ b) * (one * two)

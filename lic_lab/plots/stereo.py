@@ -28,15 +28,12 @@ def attention_figure(pair: np.ndarray, found: CrossAttention, at: tuple[int, int
     left.plot(column, row, "o", mec="white", mfc="none", ms=13, mew=2.5)
     left.set_title("left: the point that asks")
     right.imshow(pair[1])
-    extent = (-0.5, weights.shape[1] * found.stride - 0.5, weights.shape[0] * found.stride - 0.5, -0.5)
     shares = weights * weights.size  # 1: as much as if all positions gave alike
-    shade = right.imshow(shares, cmap=BITS, alpha=0.65, extent=extent, interpolation="nearest", vmin=0)
+    shade = _show(right, shares, found.stride, pair, cmap=BITS, alpha=0.65, vmin=0)
     right.axhline(row, color="white", lw=0.8, ls=":")
     if disparity is not None and np.isfinite(disparity):
         right.plot(column - disparity, row, "o", mec="white", mfc="none", ms=13, mew=2.5)
-    right.set(
-        title=f"right: where it gets its values ({found.path})", xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5)
-    )
+    right.set_title(f"right: where it gets its values ({found.path})")
     figure.colorbar(shade, ax=right, label="share, relative to an even one", shrink=0.8)
     return figure
 
@@ -53,21 +50,24 @@ def joint_figure(pair: np.ndarray, found: JointCoding):
         gain, limit = separate - joint, max(float(np.abs(found.separate - found.joint).max()), 1e-9)
         line[0].imshow(pair[view])
         line[0].set_title(f"{VIEWS[view]} view")
-        shades = [line[i].imshow(bits, cmap=BITS, vmin=0, vmax=most) for i, bits in ((1, joint), (2, separate))]
-        saved = line[3].imshow(gain, cmap=SAVED, vmin=-limit, vmax=limit)
+        for axis, bits in zip(line[1:3], (joint, separate), strict=True):
+            shade = _show(axis, bits, found.stride, pair, cmap=BITS, vmin=0, vmax=most)
+        saved = _show(line[3], gain, found.stride, pair, cmap=SAVED, vmin=-limit, vmax=limit)
         line[1].set_title(f"jointly: {joint.sum() / 8:,.0f} bytes, {found.joint_psnr_db[view]:.2f} dB")
         line[2].set_title(f"separately: {separate.sum() / 8:,.0f} bytes, {found.separate_psnr_db[view]:.2f} dB")
         line[3].set_title(f"saved: {100 * found.saved_by_view[view]:.1f} %")
-    figure.colorbar(shades[1], ax=axes[:, 2], label="bits per position", shrink=0.7)
+    figure.colorbar(shade, ax=axes[:, 2], label="bits per position", shrink=0.7)
     figure.colorbar(saved, ax=axes[:, 3], label="bits saved per position", shrink=0.7)
     return figure
 
 
-def disparity_figure(pair: np.ndarray, found: np.ndarray, truth: np.ndarray, *, title: str = "read from attention"):
+def disparity_figure(
+    pair: np.ndarray, found: np.ndarray, truth: np.ndarray, stride: int, *, title: str = "read from attention"
+):
     """Show the left view, its true disparity, and a disparity per position beside it, in the same colours.
 
-    pair: uint8 (2, h, w, 3).   found: (h', w') in pixels.   truth: (h, w) in pixels, NaN where unknown (left blank).
-    Returns a matplotlib Figure.
+    pair: uint8 (2, h, w, 3).   found: (h', w') in pixels, one for each square of `stride` pixels.   truth: (h, w) in
+    pixels, NaN where unknown (left blank). Returns a matplotlib Figure.
     """
     figure, (view, true, read) = _row_of(pair, 3, 1)
     most = float(np.nanmax(truth)) if np.isfinite(truth).any() else float(found.max())
@@ -75,10 +75,19 @@ def disparity_figure(pair: np.ndarray, found: np.ndarray, truth: np.ndarray, *, 
     view.set_title("left view")
     true.imshow(truth, cmap=DEPTH, vmin=0, vmax=most)
     true.set_title("true disparity")
-    shade = read.imshow(found, cmap=DEPTH, vmin=0, vmax=most, interpolation="nearest")
+    shade = _show(read, found, stride, pair, cmap=DEPTH, vmin=0, vmax=most)
     read.set_title(title)
     figure.colorbar(shade, ax=[true, read], label="pixels", shrink=0.8)
     return figure
+
+
+def _show(axis, values: np.ndarray, stride: int, pair: np.ndarray, **look):
+    """Draw a map of a padded view (h', w') where it belongs on the view, and no further than that."""
+    height, width = pair.shape[1:3]
+    extent = (-0.5, values.shape[1] * stride - 0.5, values.shape[0] * stride - 0.5, -0.5)
+    shade = axis.imshow(values, extent=extent, interpolation="nearest", **look)
+    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    return shade
 
 
 def _row_of(pair: np.ndarray, columns: int, rows: int):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lic_lab.blocks.stereo import LinearAttention, MutualAttention
+from lic_lab.blocks.stereo import LinearAttention, MutualAttention, RowAttention
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.types import Image, Map
@@ -18,14 +19,15 @@ from lic_lab.types import Image, Map
 class CrossAttention:
     """Queries and keys of branch A of one `MutualAttention`, for both views of a pair.
 
-    path: of the block in the model.   query: a distribution over channels for each head and position, (2, heads, d, h,
-    w).   key: a distribution over positions for each head and channel, like query.   stride: pixels to a position.
+    path: of the block in the model.   query, key: what `ask` and `offer` of its attention give, (2, heads, d, h, w).
+    stride: pixels to a position.   rows: whether it looks along rows (`RowAttention`).
     """
 
     path: str
     query: Tensor
     key: Tensor
     stride: int
+    rows: bool = False
 
     def map(self, view: int, row: int, column: int) -> Tensor:
         """Say how much a position of a view gets from each position of the other: (heads, h, w), each adds up to 1.
@@ -35,11 +37,18 @@ class CrossAttention:
         height, width = self.query.shape[-2:]
         if view not in (0, 1) or not 0 <= row < height or not 0 <= column < width:
             raise LicLabError(f"view {view} has {height} x {width} positions, and none at row {row}, column {column}")
-        return torch.einsum("nd,ndhw->nhw", self.query[view, :, :, row, column], self.key[1 - view])
+        asks, offers = self.query[view, :, :, row, column], self.key[1 - view]
+        if not self.rows:
+            return torch.einsum("nd,ndhw->nhw", asks, offers)
+        found = torch.zeros(len(asks), height, width, dtype=asks.dtype, device=asks.device)
+        found[:, row] = torch.einsum("nd,ndw->nw", asks, offers[:, :, row]).softmax(-1)
+        return found
 
     def along_rows(self) -> Tensor:
         """Say how much each left position gets from each position of its row on the right: (h, w, w), heads added."""
-        return torch.einsum("ndhl,ndhr->hlr", self.query[0], self.key[1])
+        if not self.rows:
+            return torch.einsum("ndhl,ndhr->hlr", self.query[0], self.key[1])
+        return torch.einsum("ndhl,ndhr->nhlr", self.query[0], self.key[1]).softmax(-1).sum(0)
 
 
 def attention_paths(model: Codec) -> list[str]:
@@ -58,36 +67,48 @@ def cross_attention(model: Codec, x: Image, path: str, *, rate: float | None = N
     """Run a pair (1, 2, 3, h, w) through a stereo model and keep what one block asks and offers across the views.
 
     path: one of `attention_paths(model)`, or LicLabError. Of the block of the context, which works once a slice, the
-    last call is kept.
+    last call is kept; of a large picture the transforms see the whole, not strips. Raises LicLabError for other shapes
+    and for a model in training.
     """
+    if x.shape[:-2] != (1, 2, 3) or model.training:
+        what = (
+            f"got {tuple(x.shape)}" if x.shape[:-2] != (1, 2, 3) else "and the model in evaluation mode: model.eval()"
+        )
+        raise LicLabError(f"attention across views is looked at for one pair (1, 2, 3, h, w), {what}")
     if path not in attention_paths(model):
         raise LicLabError(f"no mutual attention at {path!r}: there is {', '.join(attention_paths(model))}")
     seen: list[tuple[LinearAttention, Map, Map]] = []
     block = model.get_submodule(path).branch_a
+    whole = copy.copy(model)  # the same modules, but no strips
+    whole.halo = None
     hook = block.register_forward_pre_hook(lambda module, args: seen.append((module, *args[:2])))
     try:
-        model(x, rate)
+        whole(x, rate)
     finally:
         hook.remove()
     module, query, key = seen[-1]  # each (2, dim, h, w); the key is the other view already, in the other order
     size = query.shape[-2:]
     q, k = (values.unflatten(3, size) for values in (module.ask(query), module.offer(key).flip(0)))
     padded = -(-x.shape[-1] // model.multiple) * model.multiple
-    return CrossAttention(path, q, k, padded // size[1])
+    return CrossAttention(path, q, k, padded // size[1], isinstance(module, RowAttention))
 
 
 def attention_disparity(found: CrossAttention, most: float | None = None) -> np.ndarray:
     """Read disparity from attention: how far to the left of its own column each left position looks most, in pixels.
 
-    most: the largest disparity that is considered, in pixels; by default the whole row. Gives float32 (h, w), one value
-    for each position of the block. Ours: BiSIC shows its maps but does not measure them.
+    most: the largest disparity that is considered, in pixels, 0 or more (LicLabError); by default the whole row. Of
+    equal scores the smallest disparity is taken. Gives float32 (h, w), one value for each position of the block. Ours:
+    BiSIC shows its maps but does not measure them.
     """
+    if most is not None and most < 0:
+        raise LicLabError(f"the largest disparity is 0 pixels or more, got {most:g}")
     scores = found.along_rows()  # (h, left column, right column)
     columns = torch.arange(scores.shape[-1], device=scores.device)
     steps = columns[:, None] - columns  # disparity in positions
     reach = len(columns) if most is None else most / found.stride
     scores = scores.masked_fill((steps < 0) | (steps > reach), -1.0)
-    return ((columns[:, None] - scores.argmax(-1).T).T * found.stride).float().cpu().numpy()
+    nearest = len(columns) - 1 - scores.flip(-1).argmax(-1)  # the last of equal columns
+    return ((columns - nearest) * found.stride).float().cpu().numpy()
 
 
 @dataclass(frozen=True)

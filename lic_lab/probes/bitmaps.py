@@ -32,7 +32,7 @@ class BitMap:
     payload_bits: int
 
     @property
-    def views(self) -> Tensor:
+    def by_view(self) -> Tensor:
         """Bits of each view, side latent included: (views,)."""
         return self.y.sum(dim=(1, 2, 3)) + self.side
 
@@ -83,7 +83,8 @@ class _Places:
 def bit_map(model: Codec, data: bytes) -> BitMap:
     """Decode a .lic file of a model and say what each of its symbols cost.
 
-    Raises what `Codec.decode_latent` raises, and LicLabError for views above 16 megapixels or so.
+    Raises what `Codec.decode_latent` raises, and LicLabError for views whose latent has more than `EXACT` numbers: of
+    256 channels, those above 16 megapixels.
     """
     decoders: list[_Priced] = []
 

@@ -19,18 +19,20 @@ from lic_lab.types import Image
 class JointCoding:
     """A pair in one file, beside the same views coded with a partner that has nothing to tell.
 
-    joint, separate: bits at each position of each view, (2, h/16, w/16), real symbols of real files.
-    joint_psnr_db, separate_psnr_db: of each view, (2,), of pictures clamped to [0, 1].
+    joint, separate: bits at each position of each view, (2, h/stride, w/stride), of the symbols in real files; those of
+    the side latent are spread evenly.   joint_psnr_db, separate_psnr_db: of each view, (2,), of pictures clamped to
+    [0, 1].   stride: pixels to a position.
     """
 
     joint: Tensor
     separate: Tensor
     joint_psnr_db: Tensor
     separate_psnr_db: Tensor
+    stride: int
 
     @property
     def saved(self) -> float:
-        """The share of bits that the other view saves, both views together; negative where it costs some."""
+        """The share of bits saved at this rate point, both views together; PSNR differs too, see `joint_bd_rate`."""
         return 1 - float(self.joint.sum() / self.separate.sum())
 
     @property
@@ -54,7 +56,7 @@ def joint_coding(model: Codec, x: Image, rate: float | None = None) -> JointCodi
     joint, joint_db = _coded(model, x, rate)
     apart = [_coded(model, pair, rate) for pair in alone]
     separate, separate_db = (torch.stack([apart[view][what][view] for view in (0, 1)]) for what in (0, 1))
-    return JointCoding(joint, separate, joint_db, separate_db)
+    return JointCoding(joint, separate, joint_db, separate_db, model.stride)
 
 
 def joint_bd_rate(model: Codec, x: Image, rates: Sequence[float] | None = None) -> float:

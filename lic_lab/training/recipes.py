@@ -23,6 +23,7 @@ RECIPES = {
     "lab": Recipe(steps=28_000, crops=((0.8, 128, 8), (1.0, 256, 2)), lr=7e-4, every=1000),
     "paper": Recipe(steps=2_000_000, crops=((1.0, 256, 8),), lr=1e-4, bf16=False, every=10_000),
 }
+RECIPES |= {f"{size}-main": recipe for size, recipe in RECIPES.items()}  # serial contexts are trained alike
 """How each preset is trained unless told otherwise."""
 
 
@@ -48,13 +49,14 @@ def train(
         raise LicLabError(f"there is no training run to resume in {out}")
     if threads:
         torch.set_num_threads(threads)
-    recipe = _recipe(preset.partition("-")[0], steps=steps, lr=lr, seed=seed, crop=crop, batch_size=batch_size)
+    recipe = _recipe(preset, steps=steps, lr=lr, seed=seed, crop=crop, batch_size=batch_size)
     torch.manual_seed(seed)
     model = build(name, preset, lambdas=None if lmbda is None else (lmbda,))
     stereo = model.views == 2  # pairs from single pictures too
     training, held = (split_pairs if stereo else split)(data)
     if not held:
-        raise LicLabError(f"{len(training)} pictures are too few: give at least 13, so that one can be held out")
+        what = "pairs or pictures" if stereo else "pictures"
+        raise LicLabError(f"{len(training)} {what} are too few: give at least 13, so that one can be held out")
     side = max(c for _, c, _ in recipe.crops)
     bank = (PairBank if stereo else CropBank)(training, smallest=side, seed=seed)
     for reason in bank.skipped:

@@ -21,6 +21,7 @@ from lic_lab.blocks.stereo import (
     own_view,
 )
 from lic_lab.errors import LicLabError
+from lic_lab.ops import exact
 
 KINDS = {
     "conv": (partial(same, kernel=3), 3),
@@ -178,6 +179,32 @@ def test_a_block_that_looks_along_rows_hears_of_nothing_else_in_branch_a():
     assert change[2] > 0 and change[[0, 1, 3, 4]].max() < 1e-6
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("query", ["own", "other"])
+def test_the_block_is_what_its_equations_say(query):
+    """Left and right written out, one after the other; branch B takes its query where the switch says."""
+    torch.manual_seed(4)
+    block, x = MutualAttention(16, heads=2, light=True, query=query), 3 * torch.randn(2, 16, 4, 5)
+    f = block.local(x)
+    views = f[:1], f[1:]
+    for view in (0, 1):
+        own, other = views[view], views[1 - view]
+        a = block.branch_a(own, other, other)
+        a = block.self_a(a, a, a)
+        b = block.branch_b({"own": own, "other": other}[query], other, own)
+        b = block.self_b(b, b, b)
+        expected = x[view] + block.refine(torch.cat([a, b, own], dim=1))[0]
+        assert torch.allclose(block(x)[view], expected, atol=1e-5)
+
+
+def test_kernels_across_start_with_the_spread_of_one_kernel(pairs):
+    torch.manual_seed(0)
+    plain, across = same(64, 64, 3), AcrossViews(same, 64, 64)
+    assert across.own.weight.std().item() == pytest.approx(plain.weight.std().item() / 2**0.5, rel=0.02)
+    x = torch.randn(2, 64, 16, 16)
+    assert across(x).std().item() == pytest.approx(plain(x).std().item(), rel=0.1)
+
+
 @pytest.mark.parametrize("light", [True, False])
 @pytest.mark.parametrize("query", ["own", "other"])
 def test_both_views_get_their_answers_by_the_same_weights(light, query, pairs):
@@ -219,6 +246,35 @@ def test_coding_is_close_to_training_and_does_not_depend_on_the_order_of_sums(ma
     torch.set_num_threads(1 + torch_threads % 2)
     assert torch.equal(alone(x.double().contiguous(memory_format=torch.channels_last)), exact)
     torch.set_num_threads(torch_threads)
+
+
+@torch.no_grad()
+def test_coding_attention_is_made_of_exact_softmax_and_exact_products_only(monkeypatch):
+    """float64 sums of a stock softmax or product would depend on their order, and nobody would notice for long."""
+    torch.manual_seed(5)
+    block, x = LinearAttention(16, heads=2), torch.randn(1, 16, 4, 5, dtype=torch.float64)
+    block(x, x, x)  # the weights are on their grid now
+
+    def forbidden(*_, **__):
+        raise AssertionError("a stock sum of floats")
+
+    for name in ("softmax", "matmul"):
+        monkeypatch.setattr(torch, name, forbidden)
+    calls = []
+    for name in ("softmax", "matmul"):
+        real = getattr(exact, name)
+        monkeypatch.setattr(exact, name, lambda *args, real=real, name=name: calls.append(name) or real(*args))
+    block(x, x, x)
+    assert calls == ["softmax", "softmax", "matmul", "matmul"]
+    with pytest.raises(AssertionError, match="stock sum"):
+        block(x.float(), x.float(), x.float())
+
+
+def test_attention_in_double_precision_is_no_coding_and_has_its_gradients():
+    torch.manual_seed(5)
+    block = LinearAttention(4, heads=1).double()
+    x = [torch.randn(1, 4, 2, 3, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    assert torch.autograd.gradcheck(block, x)
 
 
 @torch.no_grad()

@@ -194,3 +194,22 @@ def test_one_picture_is_no_pair_and_a_pair_is_no_picture(stereo, views):
         stereo.compress(views[0])
     with pytest.raises(LicLabError):
         learned.wrap(lic_lab.build("charm"), "charm").compress(views)
+
+
+def test_a_tensor_of_the_models_own_shape_is_a_pair_too(stereo, views):
+    x = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)[None].float() / 255
+    assert stereo.compress(x, quality=1.0) == stereo.compress(views, quality=1.0)
+
+
+def test_the_limit_of_pixels_is_for_both_views_in_writing_and_in_reading(stereo, views, monkeypatch):
+    data = stereo.compress(views, quality=1.0)
+    monkeypatch.setenv("LIC_LAB_MAX_PIXELS", str(2 * 50 * 70 - 1))
+    for attempt in (lambda: stereo.compress(views, quality=1.0), lambda: stereo.decompress(data)):
+        with pytest.raises(LicLabError, match="LIC_LAB_MAX_PIXELS"):
+            attempt()
+    monkeypatch.setenv("LIC_LAB_MAX_PIXELS", str(2 * 50 * 70))
+    assert stereo.decompress(data)[0].shape == (50, 70, 3)
+
+
+def test_how_many_views_a_file_holds_is_told_by_its_codec_number():
+    assert [learned.views_of_code(code) for code in (1, 2, 7, 255, 99)] == [1, 1, 2, 1, 1]

@@ -172,3 +172,16 @@ def test_the_list_says_how_many_views_a_codec_takes():
         assert rows[name][1:] == ("classical", not codec.missing(), codec.missing(), codec.label, 2)
     for name in (row.name for row in rows.values() if row.kind == "learned"):
         assert rows[name].views == getattr(lic_lab.build(name), "views", 1)
+
+
+def test_the_psnr_of_a_pair_is_the_mean_of_its_views_neither_the_worse_nor_that_of_all_pixels(codec):
+    pair = np.full((2, 20, 30, 3), 100, np.uint8)
+    off = pair + np.array([1, 10], np.uint8)[:, None, None, None]
+    each = psnr(pair[0], off[0]), psnr(pair[1], off[1])
+    assert codec.psnr_db(pair, off) == pytest.approx(sum(each) / 2)
+    assert each[1] + 5 < codec.psnr_db(pair, off) < each[0] - 5
+
+
+def test_views_given_one_after_the_other_are_asked_for_together(codec, pair):
+    with pytest.raises(LicLabError, match=r"as \(left, right\)"):
+        codec.compress(pair[0], pair[1])

@@ -195,3 +195,11 @@ def test_center_pairs_leave_out_what_cannot_be_read(folder):
         assert len(center_pairs([PairFiles("uneven", files[0].left, files[1].right), *files], 64)) == 3
     with pytest.raises(LicLabError, match="no validation picture has both sides of 500 pixels"):
         center_pairs(files, 500)
+
+
+def test_pictures_beside_pairs_are_left_out_aloud(tmp_path):
+    for name in ("1_L", "1_R", "2_L", "2_R", "photo"):
+        write_image(tmp_path / f"{name}.png", np.zeros((8, 9, 3), np.uint8))
+    with pytest.warns(UserWarning, match="its 1 other pictures are left out"):
+        training, held = split_pairs([tmp_path], every=2)
+    assert [pair.name for pair in training + held] == ["1", "2"]

@@ -7,7 +7,7 @@ from PIL import Image
 
 from lic_lab.datasets import bundled
 from lic_lab.datasets.images import write_image
-from lic_lab.datasets.stereo import PairFiles, find_pairs, motorcycle, read_pair, swapped
+from lic_lab.datasets.stereo import PairFiles, find_pairs, motorcycle, named_as_pair, read_pair, swapped
 from lic_lab.errors import LicLabError
 
 
@@ -92,7 +92,7 @@ def test_two_views_of_different_size_are_refused_with_both_sizes(pair):
         ("left.png", "one picture was given"),
         (Image.new("RGB", (4, 4)), "one picture was given"),
         (np.zeros((4, 4, 3), np.uint8), r"got \(4, 4, 3\): give both views"),
-        (torch.zeros(1, 2, 3, 4, 4), r"got \(1, 2, 3, 4, 4\): give both views"),
+        (torch.zeros(2, 2, 3, 4, 4), r"got \(2, 2, 3, 4, 4\): give both views"),
         ((Image.new("RGB", (4, 4)),) * 3, "from tuple of 3"),
         ([Image.new("RGB", (4, 4))], "from list of 1"),
         (None, "from NoneType"),
@@ -258,3 +258,24 @@ def test_views_of_nothing_in_common_are_not_called_exchanged(pair):
     assert not swapped(pair.left, pair.left[:, ::-1])
     for size in ((1, 1), (1, 300), (300, 1), (15, 15)):
         assert not swapped(noise[: size[0], : size[1]], pair.left[: size[0], : size[1]])
+
+
+def test_names_that_make_a_pair_are_told_from_others():
+    for first, second in (
+        ("a/0001_L.png", "a/0001_R.jpg"),
+        ("x_right.png", "x_left.png"),
+        ("left/7.png", "right/7.png"),
+    ):
+        assert named_as_pair(first, second) and named_as_pair(second, first)
+    for first, second in (("a_left.png", "b_right.png"), ("photo.png", "photo.jpg"), ("a_L.png", "a_L.jpg")):
+        assert not named_as_pair(first, second)
+
+
+def test_views_put_together_are_taken_as_they_are(recwarn):
+    left, right, _ = motorcycle()
+    exchanged = np.stack([right, left])
+    assert np.array_equal(read_pair(exchanged), exchanged) and not recwarn.list
+    x = torch.from_numpy(exchanged).permute(0, 3, 1, 2)[None].float() / 255
+    assert np.array_equal(read_pair(x), exchanged)
+    with pytest.warns(UserWarning, match="look exchanged"):
+        read_pair((right, left))

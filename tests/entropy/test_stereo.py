@@ -5,13 +5,17 @@ from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from lic_lab.blocks.stereo import AcrossViews, MutualAttention, other_view, own_view
 from lic_lab.coding.fast import Decoder, Encoder
 from lic_lab.entropy import raster
-from lic_lab.entropy.stereo import StereoContext, spatial
+from lic_lab.entropy.slices import corrected
+from lic_lab.entropy.stereo import MeansAndScales, StereoContext, spatial
 from lic_lab.entropy.wires import Decode, Encode, Estimate
 from lic_lab.errors import LicLabError
+from lic_lab.ops.checkerboard import anchor_mask, merge, split
+from lic_lab.ops.windows import checkerboard_taps
 
 SLICES, FEATURES, SIZE = (2, 2, 4), 12, (6, 8)
 
@@ -188,6 +192,57 @@ def test_a_tied_context_does_not_know_left_from_right(name, y, hyper):
     y_hat = made(y, hyper, first)
     assert torch.allclose(made(other_view(y), other_view(hyper), second), other_view(y_hat), atol=1e-4)
     assert torch.allclose(second.parts["y"], first.parts["y"].flip(0), rtol=1e-4)
+
+
+# What each network is given
+
+
+def tokens(x):
+    return x.flatten(2).transpose(1, 2)
+
+
+@torch.no_grad()
+def test_a_checkerboard_step_is_what_its_equations_say(y, hyper):
+    """The second slice of a pair, written out: who is given which half of the hyper features, and whose neighbours."""
+    made = context()
+    step, wire = made.steps[1], Watch()
+    seen = torch.cat([hyper, 2 * torch.randn(2, SLICES[0], *SIZE)], dim=1)
+    kept = step(y[:, 2:4], seen, wire)
+
+    told = made.mix(step.channel(seen[:, FEATURES:]))
+    means, scales = torch.cat([hyper[:, :6], told], 1), torch.cat([hyper[:, 6:], told], 1)
+    code = step.places
+    for given, net in ((means, code.first.mean), (scales, code.first.scale)):
+        anchors, _ = split(net(tokens(given)).transpose(1, 2).unflatten(2, SIZE))
+        assert torch.allclose(wire.seen[0][0 if given is means else 1], anchors, atol=1e-5)
+
+    board = anchor_mask(*SIZE)
+    known = torch.round(y[:, 2:4] - code.first.mean(tokens(means)).transpose(1, 2).unflatten(2, SIZE))
+    known = (known + code.first.mean(tokens(means)).transpose(1, 2).unflatten(2, SIZE)) * board
+    kernels = []
+    for layer in (code.near.own, code.near.from_right, code.near.from_left):  # (4, 2 * 12) -> (4, 2, 5, 5)
+        kernel = torch.zeros(4, 2, 5, 5)
+        for place, (row, column) in enumerate(checkerboard_taps(5)):
+            kernel[:, :, row + 2, column + 2] = layer.weight.view(4, 2, 12)[:, :, place]
+        kernels.append(kernel)
+    own, right, left = (F.conv2d(known, kernel, padding=2) for kernel in kernels)
+    near = own + torch.stack([right[1], left[0]]) + code.near.own.bias[:, None, None]
+    for number, (given, net) in enumerate(((means, code.second.mean), (scales, code.second.scale))):
+        _, others = split(net(tokens(torch.cat([given, near], 1))).transpose(1, 2).unflatten(2, SIZE))
+        assert torch.allclose(wire.seen[1][number], others, atol=1e-5)
+
+    halves = zip(split(y[:, 2:4]), wire.seen, strict=True)
+    values = merge(*(torch.round(half - mean) + mean for half, (mean, _) in halves), SIZE)
+    assert torch.allclose(kept, corrected(step.residual, means, values), atol=1e-5)
+
+
+def test_networks_start_with_small_means_and_scales_near_one():
+    torch.manual_seed(0)
+    params = MeansAndScales(12, (10,), 4)
+    mean, scale = params(torch.randn(2, 200, 12), torch.randn(2, 200, 12))
+    assert mean.shape == scale.shape == (2, 4, 200)
+    assert mean.abs().mean() < 0.05 and mean.mean().abs() < 0.02
+    assert (scale - 1).abs().mean() < 0.05
 
 
 # Training

@@ -10,6 +10,7 @@ from lic_lab.coding.container import unpack
 from lic_lab.entropy.wires import Estimate
 from lic_lab.errors import LicLabError
 from lic_lab.models.bisic import BiSIC
+from lic_lab.models.checkpoints import save_model
 from lic_lab.models.presets import PRESETS, build
 
 SMALL = PRESETS["bisic"]["tiny"].keywords
@@ -192,3 +193,20 @@ def test_words_that_are_no_switch_are_refused():
         small(context="spiral")
     with pytest.raises(LicLabError, match="multiple of 4, not 10"):
         small(context_width=10)
+
+
+@pytest.mark.parametrize("switches", [{"query": "other"}, {"heads": 4, "context_width": 16}])
+def test_a_switch_without_weights_is_not_stored_as_if_it_were_the_preset(switches, tmp_path):
+    """Its files would decode to something else, or not at all, with weights that fit."""
+    with pytest.raises((LicLabError, RuntimeError)):
+        save_model(
+            BiSIC(*PRESETS["bisic"]["tiny"].args, **SMALL | switches), tmp_path / "x", name="bisic", preset="tiny"
+        )
+    with pytest.raises(LicLabError, match="a switch without weights differs"):
+        save_model(
+            BiSIC(*PRESETS["bisic"]["tiny"].args, **SMALL | {"query": "other"}),
+            tmp_path / "x",
+            name="bisic",
+            preset="tiny",
+        )
+    assert not (tmp_path / "x").exists()

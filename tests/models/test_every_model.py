@@ -87,7 +87,11 @@ def test_a_fresh_process_on_a_poorer_processor_finds_the_same_latent(tmp_path):
     for name, preset in CASES:
         folder = tmp_path / f"{name}-{preset}"
         torch.manual_seed(2)
-        save_model(build(name, preset), folder / "weights.safetensors", name=name, preset=preset)
+        sharp = build(name, preset)
+        with torch.no_grad():  # untrained contexts and attention are too flat to tell an exact sum from a rounded one
+            for parameter in sharp.latent.parameters():
+                parameter += 0.1 * torch.randn_like(parameter)
+        save_model(sharp, folder / "weights.safetensors", name=name, preset=preset)
         model, folders = load_weights(folder / "weights.safetensors"), [*folders, str(folder)]
         for size in ((1, 1), (97, 143)):
             data = model.compress(picture(model, *size))

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lic_lab.ops import exact
 from lic_lab.ops.exact import GRID, LIMIT, exp, exp_negative, sigmoid, silu, snap, softplus
 
 FUNCTIONS = {exp: torch.exp, sigmoid: torch.sigmoid, silu: F.silu, softplus: F.softplus}
@@ -150,3 +151,70 @@ def test_snap_rounds_to_the_nearest_multiple_ties_to_even(x, bits):
 def test_finite_differences_confirm_the_gradient(function):
     x = torch.tensor([-15.0, -3.0, -0.7, -1e-3, 1e-3, 0.4, 2.0, 9.0], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(function, (x,), eps=1e-7, atol=1e-5, rtol=1e-5)
+
+
+# Sums: over any axis, in any order
+
+
+@pytest.mark.parametrize("count", [1, 2, 1536, 5000, 40_000])
+def test_a_softmax_does_not_depend_on_the_order_of_what_it_adds_up(count):
+    generator = torch.Generator().manual_seed(count)
+    for draw in range(20):
+        x = (1 + draw) * torch.randn(count, dtype=torch.float64, generator=generator)
+        order = torch.randperm(count, generator=generator)
+        assert torch.equal(exact.softmax(x, 0)[order], exact.softmax(x[order], 0))
+
+
+def test_an_exact_softmax_is_a_softmax():
+    x = 4 * torch.randn(3, 500, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for dim in (0, 1, -1):
+        assert torch.allclose(exact.softmax(x, dim), torch.softmax(x, dim), rtol=1e-4, atol=2e-7)
+    peak = torch.full((2**15,), -30.0, dtype=torch.float64)
+    peak[7] = 0.0
+    assert exact.softmax(peak, 0)[7] == 1.0  # what is far below counts as nothing, however much of it there is
+    for same in (0.0, -0.0, 1e300, -1e300):
+        assert torch.allclose(
+            exact.softmax(torch.full((6,), same, dtype=torch.float64), 0), torch.tensor(1 / 6).double()
+        )
+
+
+@pytest.mark.parametrize("count", [1, 3, 1536, 100_000])
+def test_a_product_does_not_depend_on_the_order_of_what_it_adds_up(count):
+    generator = torch.Generator().manual_seed(count)
+    for scale in (1e-9, 1.0, 300.0, 1e9):
+        a = scale * torch.randn(2, 3, count, dtype=torch.float64, generator=generator)
+        b = torch.randn(2, count, 4, dtype=torch.float64, generator=generator).exp()
+        order = torch.randperm(count, generator=generator)
+        assert torch.equal(exact.matmul(a, b), exact.matmul(a[..., order], b[:, order]))
+
+
+def test_every_partial_sum_of_a_product_fits_53_bits():
+    """The worst there is: everything as large as it can be."""
+    for count in (3, 4, 5, 1000, 2**17, 2**17 + 1):
+        a = torch.full((1, count), 1024.0, dtype=torch.float64)
+        bits = (53 - math.ceil(math.log2(count))) // 2
+        largest, _ = exact.in_units(a, -1, bits)
+        assert largest.max() <= 2**bits and largest.max() ** 2 * count <= 2**53
+        assert torch.equal(exact.matmul(a, a.T), torch.tensor([[1024.0**2 * count]], dtype=torch.float64))
+
+
+def test_an_exact_product_is_a_product_and_no_row_suffers_from_another():
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(4, 300, dtype=torch.float64, generator=generator).softmax(1)
+    a[0] = 0.0
+    a[0, 5] = 1.0  # a peak beside rows that are nearly flat
+    b = torch.randn(300, 5, dtype=torch.float64, generator=generator)
+    assert torch.allclose(exact.matmul(a, b), a @ b, rtol=1e-4, atol=1e-5)
+    flat = torch.full((2, 100_000), 1e-5, dtype=torch.float64)
+    flat[0] = 0.0
+    flat[0, 0] = 1.0
+    assert torch.allclose(exact.matmul(flat, torch.ones(100_000, 1).double()), torch.ones(2, 1).double(), rtol=1e-4)
+
+
+def test_numbers_in_units_are_whole_and_their_unit_is_a_power_of_two():
+    x = torch.tensor([[0.3, -0.7], [5e5, 1.0], [0.0, 0.0], [1e-9, -1e-9]], dtype=torch.float64)
+    number, unit = exact.in_units(x, -1, 20)
+    assert torch.equal(number, number.round()) and number.abs().max() <= 2**20
+    assert torch.equal(torch.frexp(unit).mantissa, torch.full((4, 1), 0.5).double())
+    assert torch.allclose((number * unit)[0], x[0], atol=1e-6)
+    assert (number * unit)[1, 0] == exact.LIMIT

@@ -43,7 +43,7 @@ def test_the_overlay_is_the_map_of_the_point_and_the_truth_is_marked(pair):
 
 def test_bits_of_both_ways_share_one_scale_and_the_difference_has_zero_in_the_middle(pair):
     joint, separate = torch.rand(2, 4, 6), torch.rand(2, 4, 6) + 0.5
-    found = JointCoding(joint, separate, torch.tensor([30.0, 31.0]), torch.tensor([29.0, 30.5]))
+    found = JointCoding(joint, separate, torch.tensor([30.0, 31.0]), torch.tensor([29.0, 30.5]), 16)
     figure = joint_figure(pair, found)
     grid = np.reshape(figure.axes[:8], (2, 4))
     for view in (0, 1):
@@ -56,10 +56,22 @@ def test_bits_of_both_ways_share_one_scale_and_the_difference_has_zero_in_the_mi
     assert saved(figure)
 
 
+def test_maps_of_padded_views_are_drawn_where_they_belong(pair):
+    """A view of 50 x 90 pixels is padded to 64 x 128: its map ends beyond it, and the drawing does not."""
+    small = pair[:, :50, :90]
+    found = JointCoding(torch.rand(2, 4, 8), torch.rand(2, 4, 8), torch.zeros(2), torch.zeros(2), 16)
+    for axes in (
+        joint_figure(small, found).axes[1],
+        disparity_figure(small, np.ones((4, 8)), np.ones((50, 90)), 16).axes[2],
+    ):
+        assert axes.get_images()[0].get_extent() == [-0.5, 127.5, 63.5, -0.5]
+        assert axes.get_xlim() == (-0.5, 89.5) and axes.get_ylim() == (49.5, -0.5)
+
+
 def test_found_and_true_disparity_wear_the_same_colours(pair):
     truth = np.linspace(0, 40, 64 * 96, dtype=np.float32).reshape(64, 96)
     truth[:5] = np.nan
-    figure = disparity_figure(pair, np.full((4, 6), 7.0, np.float32), truth)
+    figure = disparity_figure(pair, np.full((4, 6), 7.0, np.float32), truth, 16)
     scales = [axes.get_images()[0].get_clim() for axes in figure.axes[1:3]]
     assert scales[0] == scales[1] == (0, pytest.approx(40))
     assert saved(figure)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from lic_lab.errors import LicLabError
-from lic_lab.models.presets import build
+from lic_lab.models.bisic import BiSIC
+from lic_lab.models.presets import PRESETS, build
 from lic_lab.probes.attention import (
     CrossAttention,
     attention_disparity,
@@ -18,7 +19,12 @@ from lic_lab.probes.attention import (
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    return build("bisic", "tiny")
+    made = build("bisic", "tiny")
+    with torch.no_grad():  # untrained attention is almost even
+        for name, parameter in made.named_parameters():
+            if ".branch_a.key" in name or ".branch_a.query" in name:
+                parameter *= 30
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +61,50 @@ def test_what_a_position_gets_is_the_values_of_the_other_view_weighed_by_its_map
     assert torch.allclose(output[view, :, 2, 3], expected.flatten(), atol=1e-5)
 
 
+@torch.no_grad()
+def test_along_rows_the_map_is_that_of_a_softmax_of_the_row(pair):
+    torch.manual_seed(0)
+    preset = PRESETS["bisic"]["tiny"]
+    made = BiSIC(*preset.args, **preset.keywords | {"rows": True}).eval()
+    path = attention_paths(made)[0]
+    block, kept = made.get_submodule(path).branch_a, []
+    block.query.weight *= 20
+    hook = block.register_forward_hook(lambda module, args, output: kept.append((args, output)))
+    found = cross_attention(made, pair, path)
+    hook.remove()
+    assert found.rows
+    (_, _, value), output = kept[0]
+    for view in (0, 1):
+        at = found.map(view, 2, 3)  # (heads, h, w)
+        assert torch.allclose(at.sum((1, 2)), torch.ones(len(at))) and not at[:, [0, 1, 3]].any()
+        values = block.value(value)[view]
+        expected = block.merge(
+            (values * at.repeat_interleave(len(values) // len(at), 0)).sum((1, 2))[None, :, None, None]
+        )
+        assert torch.allclose(output[view, :, 2, 3], expected.flatten(), atol=1e-5)
+    assert torch.allclose(found.along_rows()[2, 3], found.map(0, 2, 3)[:, 2].sum(0), atol=1e-6)
+
+
+@torch.no_grad()
+def test_a_large_pair_is_looked_at_whole_not_in_strips(model, monkeypatch):
+    x = torch.rand(1, 2, 3, 256, 64, generator=torch.Generator().manual_seed(2))
+    expected = cross_attention(model, x, attention_paths(model)[0])
+    monkeypatch.setattr("lic_lab.models.base.STRIP_PIXELS", 64 * 64)
+    found = cross_attention(model, x, attention_paths(model)[0])
+    assert found.query.shape[-2:] == (64, 16) and torch.allclose(found.query, expected.query, atol=1e-5)
+
+
+@torch.no_grad()
+def test_of_the_context_the_last_slice_is_kept(model, pair):
+    kept = []
+    block = model.latent.context.mix.branch_a
+    hook = block.register_forward_pre_hook(lambda module, args: kept.append(args[0]))
+    found = cross_attention(model, pair, "latent.context.mix")
+    hook.remove()
+    assert len(kept) == 2  # of three slices, the first has nothing to read
+    assert torch.equal(found.query.flatten(3), block.ask(kept[-1])) and not torch.equal(kept[0], kept[-1])
+
+
 def planted(shift, *, height=4, width=12):
     """Every left position asks for one channel of its own column, and the right view offers it `shift` to the left."""
     query, key = torch.zeros(2, 1, width, height, width), torch.zeros(2, 1, width, height, width)
@@ -71,6 +121,16 @@ def test_a_planted_disparity_is_read_back(shift):
     assert (found[:, shift:] == 16 * shift).all()
 
 
+def test_a_point_is_looked_for_on_the_left_only_and_equal_places_count_as_near():
+    ahead = planted(0)
+    ahead = CrossAttention("ahead", ahead.query, ahead.key.roll(1, dims=-1), 16)  # one column to the right
+    assert (attention_disparity(ahead)[:, 1:-1] == 0).all()
+    even = CrossAttention("even", torch.ones(2, 1, 1, 4, 12), torch.full((2, 1, 1, 4, 12), 1 / 48), 16)
+    assert not attention_disparity(even).any()
+    with pytest.raises(LicLabError, match="0 pixels or more"):
+        attention_disparity(even, most=-1.0)
+
+
 def test_no_more_than_the_largest_disparity_is_considered():
     assert attention_disparity(planted(5), most=40.0).max() <= 40
 
@@ -81,6 +141,7 @@ def test_the_score_compares_with_the_truth_and_with_knowing_nothing():
     truth[32:, :96] = 48.0
     guess = np.full((4, 12), 16.0, np.float32)
     guess[2:] = 48.0
+    truth[0, 0] = 4000.0  # one wrong value in a square does not matter
     score = score_disparity(guess, truth, 16)
     assert (score.median_error, score.within) == (0.0, 1.0)
     assert score.constant_within == pytest.approx(24 / 36) and score.constant_error == 0.0
@@ -92,6 +153,12 @@ def test_the_score_compares_with_the_truth_and_with_knowing_nothing():
 def test_what_is_not_there_is_refused(model, pair):
     with pytest.raises(LicLabError, match="no mutual attention at 'analysis"):
         cross_attention(model, pair, "analysis.7")
+    with pytest.raises(LicLabError, match="for one pair"):
+        cross_attention(model, pair.repeat(2, 1, 1, 1, 1), attention_paths(model)[0])
+    with pytest.raises(LicLabError, match="for one pair"):
+        cross_attention(model, pair[:, 0], attention_paths(model)[0])
+    with pytest.raises(LicLabError, match="evaluation mode"):
+        cross_attention(build("bisic", "tiny").train(), pair, attention_paths(model)[0])
     with pytest.raises(LicLabError, match="Charm has no mutual attention"):
         attention_paths(build("charm", "tiny"))
     found = cross_attention(model, pair, attention_paths(model)[0])

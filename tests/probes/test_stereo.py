@@ -1,12 +1,14 @@
 """Joint against separate coding is counted in real files, and only correspondence is called saved."""
 
+import math
+
 import pytest
 import torch
 
 from lic_lab.errors import LicLabError
 from lic_lab.models.presets import build
 from lic_lab.probes.bitmaps import bit_map
-from lic_lab.probes.stereo import joint_bd_rate, joint_coding
+from lic_lab.probes.stereo import JointCoding, joint_bd_rate, joint_coding
 
 
 def shaken(amount=0.02, **switches):
@@ -42,6 +44,28 @@ def test_views_that_never_look_across_save_nothing(pair):
     found = joint_coding(shaken(cross=False, attention=False, stereo_context=False), pair, 1.0)
     assert found.saved == 0.0 and torch.equal(found.joint, found.separate)
     assert torch.allclose(found.joint_psnr_db, found.separate_psnr_db)
+
+
+def test_each_view_is_coded_beside_the_other_one_turned_round(pair, monkeypatch):
+    model, coded = shaken(), []
+    compress = model.compress
+    monkeypatch.setattr(model, "compress", lambda x, rate: coded.append(x) or compress(x, rate))
+    found = joint_coding(model, pair, 1.0)
+    left, right = pair[:, 0], pair[:, 1]
+    turned = [view.flip(-1).flip(-2) for view in (left, right)]
+    expected = [pair, torch.stack([left, turned[1]], 1), torch.stack([turned[0], right], 1)]
+    assert len(coded) == 3 and all(map(torch.equal, coded, expected))
+    for view, (x, kept) in enumerate(zip(expected[1:], found.separate, strict=True)):
+        data = compress(x, 1.0)
+        assert torch.equal(kept, bit_map(model, data).positions[view])
+        error = (model.decompress(data) - x)[0, view].double().square().mean()
+        assert found.separate_psnr_db[view].item() == pytest.approx(-10 * math.log10(error), abs=1e-4)
+
+
+def test_shares_are_of_what_separate_coding_takes():
+    joint = torch.stack([torch.full((2, 3), 3.0), torch.full((2, 3), 1.0)])
+    found = JointCoding(joint, torch.full((2, 2, 3), 4.0), torch.zeros(2), torch.zeros(2), 16)
+    assert found.saved == pytest.approx(0.5) and found.saved_by_view == pytest.approx([0.25, 0.75])
 
 
 def test_at_equal_quality_too_nothing_is_saved_without_a_look_across(pair):

@@ -133,7 +133,7 @@ def test_an_empty_folder_and_too_few_pictures_are_refused(pictures, tmp_path):
 
 
 def test_every_preset_has_a_recipe_with_whole_stages():
-    assert all(preset.partition("-")[0] in RECIPES for sizes in PRESETS.values() for preset in sizes)
+    assert all(preset in RECIPES for sizes in PRESETS.values() for preset in sizes)
     for recipe in RECIPES.values():
         ends = [end for end, _, _ in recipe.crops]
         assert ends == sorted(ends) and ends[-1] == 1.0

@@ -276,7 +276,7 @@ def test_a_flipped_bit_is_noticed_wherever_it_is(model):
 def test_a_small_file_cannot_claim_a_large_picture(model):
     from lic_lab.coding import container
 
-    header = container.Header(model.code, model.fingerprint(), 8000, 8000, 0, 2)
+    header = container.Header(model.code, model.fingerprint(), 8000, 8000 // model.views, 0, 2)
     with pytest.raises(CorruptStreamError, match="cannot hold"):
         model.decompress(container.pack(header, bytes(range(1, 60)), 0))
 

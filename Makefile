@@ -19,10 +19,10 @@ PYTEST := OMP_NUM_THREADS=1 LIC_LAB_FAST=1 $(BIN)/python -m pytest -n auto --max
           --nbmake --nbmake-timeout=600 tests notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab demo test test-slow readme results lint clean
+.PHONY: help install lab demo test test-slow readme results results-stereo lint clean
 
 help:  ## Say what the targets do
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 lab: $(READY)  ## Install everything and open JupyterLab on the first notebook
 	$(BIN)/python -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_start_here.ipynb
@@ -45,6 +45,13 @@ results: $(READY)  ## Measure the shipped weights and the classical codecs on Ko
 	  --codecs charm,jpeg,jpeg-444,webp,jpeg2000,heif,avif,avif-default,jxl
 	cp out/kodak/rd.csv data/results/kodak.csv && cp out/kodak/rd.png data/results/kodak.png
 	for file in data/weights/*.safetensors; do $(BIN)/lic-lab info $$file > $${file%.safetensors}.md; done
+
+STEREO ?= data/stereo
+results-stereo: $(READY)  ## Measure stereo codecs on the pairs of a folder (STEREO=folder) and the bundled one
+	$(BIN)/lic-lab compare $(STEREO) motorcycle --stereo --curves --out out/stereo \
+	  --codecs bisic,hevc-pair,pair:charm,pair:jpeg,pair:webp,pair:jpeg2000,pair:avif
+	cp out/stereo/rd.csv data/results/stereo.csv && cp out/stereo/rd.png data/results/stereo.png
+	$(BIN)/lic-lab info data/weights/bisic.safetensors > data/weights/bisic.md
 
 lint: $(READY)  ## Check style and formatting
 	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .

@@ -10,12 +10,18 @@ from lic_lab.datasets.bundled import data_path
 from lic_lab.evaluation.curves import bd_table, read_rows
 from lic_lab.models.checkpoints import load_weights
 
-RESULTS = "kodak.csv"
-ANCHORS = ("jpeg", "webp", "jpeg2000", "heif", "avif")
+MEASURED = {  # by the number of views: title, table in data/results, codecs to compare with
+    1: ("Kodak, {} pictures", "kodak.csv", ("jpeg", "webp", "jpeg2000", "heif", "avif")),
+    2: (
+        "{} stereo pairs",
+        "stereo.csv",
+        ("pair:jpeg", "pair:webp", "pair:jpeg2000", "pair:charm", "pair:avif", "hevc-pair"),
+    ),
+}
 
 
 def card_markdown(path: str | Path) -> str:
-    """Write the card of a weight file as Markdown, its Kodak table from the rows stored in data/results.
+    """Write the card of a weight file as Markdown, what it was measured at from the rows stored in data/results.
 
     Raises LicLabError for a file that holds no weights of this package.
     """
@@ -30,10 +36,11 @@ def card_markdown(path: str | Path) -> str:
     ]
     lines += [f"- {key}: {card[key]}" for key in ("command", "note", "steps", "hours", "hardware") if key in card]
     lines += _data(card) + _validation(card.get("validation", []))
-    stored = data_path("results", RESULTS)
+    title, table, anchors = MEASURED[model.views]
+    stored = data_path("results", table)
     rows = read_rows(stored) if stored.is_file() else []
     if any(row["codec"] == name for row in rows):
-        lines += _kodak(rows, name)
+        lines += _measured(rows, name, title, anchors)
     return "\n".join(lines) + "\n"
 
 
@@ -67,12 +74,12 @@ def _validation(history: Sequence[Mapping]) -> list[str]:
     return lines
 
 
-def _kodak(rows: Sequence[Mapping], name: str) -> list[str]:
+def _measured(rows: Sequence[Mapping], name: str, title: str, anchors: Sequence[str]) -> list[str]:
     mine = [row for row in rows if row["codec"] == name]
     pictures = len({row["image"] for row in mine})
     lines = [
         "",
-        f"## Kodak, {pictures} pictures, whole files",
+        f"## {title.format(pictures)}, whole files",
         "",
         "| quality | bpp | PSNR dB | MS-SSIM |",
         "|---|---|---|---|",
@@ -83,5 +90,5 @@ def _kodak(rows: Sequence[Mapping], name: str) -> list[str]:
         lines.append(f"| {quality:.3f} | {bpp:.4f} | {psnr:.2f} | {similarity:.4f} |")
     against = bd_table(rows)[name]
     lines += ["", "| BD-rate (PSNR) against | % |", "|---|---|"]
-    lines += [f"| {anchor} | {against[anchor]:+.1f} |" for anchor in ANCHORS if anchor in against]
+    lines += [f"| {anchor} | {against[anchor]:+.1f} |" for anchor in anchors if anchor in against]
     return lines

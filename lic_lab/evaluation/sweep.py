@@ -27,6 +27,10 @@ USUAL = {
 """The codecs that are compared unless others are named: of pictures, and of stereo pairs."""
 
 
+BUNDLED = "motorcycle"
+"""The name of the stereo pair that is always there."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One picture, or one stereo pair, through one codec.
@@ -83,12 +87,13 @@ def gather_images(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
 def gather_pairs(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
     """Read stereo pairs as name -> uint8 (2, h, w, 3): of two files, or of folders, see `datasets.stereo.find_pairs`.
 
-    Without sources, the Motorcycle pair that comes with scikit-image. Raises LicLabError for what cannot be read, for
-    folders without pairs, and for a file without a second one.
+    The word "motorcycle" stands for the pair that comes with scikit-image, which is also taken without sources. Raises
+    LicLabError for what cannot be read, for folders without pairs, and for a file without a second one.
     """
     paths = [Path(source) for source in sources]
-    if not paths:
-        return {"motorcycle": read_pair(motorcycle())}
+    bundled = [path for path in paths if path.name == BUNDLED and not path.exists()]
+    paths = [path for path in paths if path not in bundled]
+    pairs = {BUNDLED: read_pair(motorcycle())} if bundled or not paths else {}
     if missing := [path for path in paths if not path.exists()]:
         raise LicLabError(f"no such file or folder: {str(missing[0])!r}")
     files = [path for path in paths if not path.is_dir()]
@@ -97,8 +102,8 @@ def gather_pairs(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
             f"stereo pairs are a left and a right view, or folders of pairs, got {len(paths)} names: see --help"
         )
     if files:
-        return {files[0].stem: read_pair(files)}
-    pairs = {}
+        pairs[_new_name(files[0].stem, pairs)] = read_pair(files)
+        return pairs
     for path in paths:
         inside = find_pairs(path)
         if not inside:

@@ -157,6 +157,7 @@ def test_pairs_are_gathered_from_two_files_or_folders_or_nowhere(pair, tmp_path)
     assert list(found) == ["0001_L"] and np.array_equal(found["0001_L"], pair)
     assert np.array_equal(sweep.gather_pairs([tmp_path])["0001"], pair)
     assert sweep.gather_pairs()["motorcycle"].shape == (2, 500, 741, 3)
+    assert list(sweep.gather_pairs(["motorcycle", tmp_path])) == ["motorcycle", "0001"]
     with pytest.raises(LicLabError, match="exchange them"):
         sweep.gather_pairs([tmp_path / "0001_R.png", tmp_path / "0001_L.png"])
     (tmp_path / "empty").mkdir()

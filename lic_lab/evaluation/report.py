@@ -31,13 +31,13 @@ def comparison_table(rows: Sequence[Row], title: str = "") -> Table:
 
 
 def codec_table(rows: Iterable) -> Table:
-    """Show the rows of `lic_lab.list_codecs()`: name, kind, and whether it can run here, or why not."""
+    """Show the rows of `lic_lab.list_codecs()`: name, kind, what it codes, and whether it can run here, or why not."""
     table = Table(box=None, header_style="bold")
-    for name in ("codec", "kind", "here", ""):
+    for name in ("codec", "kind", "codes", "here", ""):
         table.add_column(name, overflow="fold")
     for row in rows:
         said = ("yes", row.label) if row.available else ("no", row.reason)
-        table.add_row(row.name, row.kind, *map(escape, said))
+        table.add_row(row.name, row.kind, "pairs" if row.views == 2 else "pictures", *map(escape, said))
     return table
 
 

@@ -46,10 +46,10 @@ def test_names_are_shown_as_they_are(name):
 
 
 def test_a_codec_that_cannot_run_shows_its_reason():
-    there = SimpleNamespace(name="jpeg", kind="classical", available=True, reason="", label="JPEG")
+    there = SimpleNamespace(name="jpeg", kind="classical", available=True, reason="", label="JPEG", views=1)
     lost = SimpleNamespace(
-        name="jxl", kind="classical", available=False, reason="pip install lic-lab[codecs]", label=""
+        name="pair:jxl", kind="classical", available=False, reason="pip install lic-lab[codecs]", label="", views=2
     )
     shown = lines(codec_table([there, lost]))
-    assert "jpeg classical yes JPEG".split() in shown
-    assert "jxl classical no pip install lic-lab[codecs]".split() in shown
+    assert "jpeg classical pictures yes JPEG".split() in shown
+    assert "pair:jxl classical pairs no pip install lic-lab[codecs]".split() in shown

@@ -14,9 +14,10 @@ import numpy as np
 
 from lic_lab import codecs as registry
 from lic_lab.codecs.base import ImageCodec
+from lic_lab.codecs.rate import Trials, ceiling_in_bytes, largest_within
 from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
-from lic_lab.evaluation.sweep import find_quality, measure
+from lic_lab.evaluation.sweep import check_views, measure
 from lic_lab.metrics.bd import bd_rate, rising_points
 
 FIELDS = (
@@ -50,6 +51,9 @@ def measure_curves(
     of a curve is then one quality for all pictures. Raises LicLabError where a codec reaches no target at all.
     """
     codecs = [registry.load(codec) if isinstance(codec, str) else codec for codec in codecs]
+    for codec in codecs:
+        for image in images.values():
+            check_views(codec, image)
     rows, total = [], len(codecs) * len(targets) * len(images)
     for number, codec in enumerate(codecs):
         qualities = _qualities(codec, list(images.values())[:_PROBES], targets)
@@ -65,9 +69,12 @@ def measure_curves(
 
 def _qualities(codec: ImageCodec, images: list[np.ndarray], targets: Sequence[float]) -> list[float]:
     found = []
+    tried = [Trials(image, codec.ladder, codec.encoder_for(image)) for image in images]  # one target helps the next
     for target in targets:
         try:
-            found.append(median_low(find_quality(codec, image, bpp=target) for image in images))
+            ceilings = [max(ceiling_in_bytes(target, *image.shape[-3:-1], codec.views), 1) for image in images]
+            best = [largest_within(trials, most, codec.name) for trials, most in zip(tried, ceilings, strict=True)]
+            found.append(median_low(trial.quality for trial in best))
         except LicLabError as reason:  # JPEG knows no 0.1 bpp; the curve starts where the codec does
             last = reason
     if not found:

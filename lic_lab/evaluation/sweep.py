@@ -152,7 +152,7 @@ def compare(
     codecs = [registry.load(codec) if isinstance(codec, str) else codec for codec in codecs]
     for image in images.values():
         for codec in codecs:
-            _fitting(codec, image.ndim - 2)
+            check_views(codec, image)
     pairs = [(name, codec) for name in images for codec in codecs]
     for codec in codecs:
         _warm_up(codec)
@@ -205,7 +205,7 @@ def find_quality(codec: ImageCodec, image: np.ndarray, **target) -> float:
 
     Raises LicLabError as `compress` does, and for a pair given to a codec of pictures or the other way round.
     """
-    _fitting(codec, image.ndim - 2)
+    check_views(codec, image)
     if target.keys() == {"quality"}:
         return target["quality"]
     tried = {}
@@ -228,6 +228,11 @@ def write_files(rows: Iterable[Row], folder: str | Path) -> list[Path]:
     numbers = folder / "numbers.json"
     write_bytes(numbers, json.dumps([row.numbers() for row in rows], indent=1).encode())
     return [*paths, numbers]
+
+
+def check_views(codec: ImageCodec, image: np.ndarray) -> None:
+    """Raise LicLabError where a codec of pictures is given a pair, (2, h, w, 3), or the other way round."""
+    _fitting(codec, image.ndim - 2)
 
 
 def _fitting(codec: ImageCodec, views: int) -> ImageCodec:

@@ -88,6 +88,11 @@ class Trials:
         self.encode, self.psnr_db, self.progress = encode, psnr_db, progress
         self.seen: dict[int, Trial] = {}
 
+    @property
+    def thing(self) -> str:
+        """What messages call what is coded: "picture" or "pair"."""
+        return "pair" if self.image.ndim == 4 else "picture"
+
     def __getitem__(self, position: int) -> Trial:
         if position not in self.seen:
             quality = self.ladder.quality(position)
@@ -126,7 +131,7 @@ def largest_within(trials: Trials, max_bytes: int, name: str) -> Trial:
     if not fitting:
         least = min(len(t.data) for t in trials.seen.values())
         *views, height, width, _ = trials.image.shape
-        what = f"{width} x {height} {'pair' if views else 'picture'}"
+        what = f"{width} x {height} {trials.thing}"
         raise LicLabError(
             f"{name} cannot code this {what} in {max_bytes} bytes: its smallest file has {least} bytes "
             f"({bpp(least, height, width, *views):.4g} bpp); ask for at least that"
@@ -153,7 +158,8 @@ def smallest_reaching(trials: Trials, psnr_db: float, name: str) -> Trial:
     if not reaching:
         best = max(t.psnr_db for t in trials.seen.values())
         raise LicLabError(
-            f"{name} cannot reach {psnr_db:g} dB on this picture: its best file has {best:.2f} dB; ask for at most that"
+            f"{name} cannot reach {psnr_db:g} dB on this {trials.thing}: its best file has {best:.2f} dB; ask for at most "
+            "that"
         )
     return min(reaching, key=lambda t: (len(t.data), t.position))
 

@@ -17,7 +17,7 @@ from lic_lab.codecs.base import ImageCodec
 from lic_lab.codecs.rate import Trials, ceiling_in_bytes, largest_within
 from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
-from lic_lab.evaluation.sweep import check_views, measure
+from lic_lab.evaluation.sweep import fitting, measure
 from lic_lab.metrics.bd import bd_rate, rising_points
 
 FIELDS = (
@@ -53,7 +53,7 @@ def measure_curves(
     codecs = [registry.load(codec) if isinstance(codec, str) else codec for codec in codecs]
     for codec in codecs:
         for image in images.values():
-            check_views(codec, image)
+            fitting(codec, image.ndim - 2)
     rows, total = [], len(codecs) * len(targets) * len(images)
     for number, codec in enumerate(codecs):
         qualities = _qualities(codec, list(images.values())[:_PROBES], targets)

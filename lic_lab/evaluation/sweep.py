@@ -125,7 +125,7 @@ def gather_codecs(names: Iterable[str] = (), *, views: int = 1) -> list[ImageCod
     Raises LicLabError for a named codec that does not exist, cannot run here, or codes the other thing.
     """
     if names := list(dict.fromkeys(names)):
-        return [_fitting(registry.load(name), views) for name in names]
+        return [fitting(registry.load(name), views) for name in names]
     found = []
     for name in USUAL[views]:
         try:
@@ -152,7 +152,7 @@ def compare(
     codecs = [registry.load(codec) if isinstance(codec, str) else codec for codec in codecs]
     for image in images.values():
         for codec in codecs:
-            check_views(codec, image)
+            fitting(codec, image.ndim - 2)
     pairs = [(name, codec) for name in images for codec in codecs]
     for codec in codecs:
         _warm_up(codec)
@@ -205,7 +205,7 @@ def find_quality(codec: ImageCodec, image: np.ndarray, **target) -> float:
 
     Raises LicLabError as `compress` does, and for a pair given to a codec of pictures or the other way round.
     """
-    check_views(codec, image)
+    fitting(codec, image.ndim - 2)
     if target.keys() == {"quality"}:
         return target["quality"]
     tried = {}
@@ -230,13 +230,8 @@ def write_files(rows: Iterable[Row], folder: str | Path) -> list[Path]:
     return [*paths, numbers]
 
 
-def check_views(codec: ImageCodec, image: np.ndarray) -> None:
-    """Raise LicLabError where a codec of pictures is given a pair, (2, h, w, 3), or the other way round."""
-    _fitting(codec, image.ndim - 2)
-
-
-def _fitting(codec: ImageCodec, views: int) -> ImageCodec:
-    """The codec, if it codes as many views as there are."""
+def fitting(codec: ImageCodec, views: int) -> ImageCodec:
+    """Give the codec, if it codes as many views as there are: 1, or 2 in a stereo pair; else raise LicLabError."""
     if codec.views > views:
         raise LicLabError(f"{codec.name} codes stereo pairs, and single pictures are measured here: name another codec")
     if codec.views < views:

@@ -158,8 +158,8 @@ def smallest_reaching(trials: Trials, psnr_db: float, name: str) -> Trial:
     if not reaching:
         best = max(t.psnr_db for t in trials.seen.values())
         raise LicLabError(
-            f"{name} cannot reach {psnr_db:g} dB on this {trials.thing}: its best file has {best:.2f} dB; ask for at most "
-            "that"
+            f"{name} cannot reach {psnr_db:g} dB on this {trials.thing}: its best file has {best:.2f} dB; "
+            "ask for at most that"
         )
     return min(reaching, key=lambda t: (len(t.data), t.position))
 

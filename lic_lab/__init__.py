@@ -50,8 +50,11 @@ def list_presets() -> dict[str, list[str]]:
     return presets.list_presets()
 
 
-def build(name: str, preset: str = "tiny") -> Codec:
-    """Make an untrained model, an nn.Module in evaluation mode; raises LicLabError for unknown names."""
+def build(name: str, preset: str = "tiny", **switches) -> Codec:
+    """Make an untrained model, an nn.Module in evaluation mode.
+
+    switches: arguments of the model's constructor, instead of the preset's. Raises LicLabError for unknown names.
+    """
     from lic_lab.models import presets
 
-    return presets.build(name, preset)
+    return presets.build(name, preset, **switches)

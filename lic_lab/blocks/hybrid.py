@@ -68,6 +68,9 @@ class ContentAdaptive(nn.Module):
             mixed = alpha * ssm + beta * cnn
         return self.project(mixed) + x
 
+    def extra_repr(self) -> str:
+        return f"pool={self.pool!r}" if self.heads else ""
+
     def weigh(self, ssm: Map, cnn: Map) -> tuple[Tensor, Tensor]:
         """Give alpha and beta, (b, dim, 1, 1) each, for the maps of the two paths: alpha + beta = 1."""
         if self.squeeze is None:

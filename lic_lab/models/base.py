@@ -47,6 +47,7 @@ class Codec(nn.Module):
     sees_all = False  # whether scans or pools see a whole picture; of a large one they see a strip and its halo
     extra_weights: ClassVar[dict[str, tuple[float, int]]] = {}  # of `extra_terms`: the weight, and until which step
     multiple = 64  # pictures are padded to this, so that z has whole rows and columns
+    switches: ClassVar[dict] = {}  # constructor arguments that differ from the preset's, see `presets.build`
 
     def __init__(self, latent: int, lambdas: list[float]):
         super().__init__()
@@ -222,6 +223,8 @@ class Codec(nn.Module):
         key = tuple((t.data_ptr(), t._version) for t in state.values())
         if getattr(self, "_fingerprint", (None,))[0] != key:
             digest = hashlib.sha256(type(self).__name__.encode())
+            if self.switches:  # some have no weights that would tell
+                digest.update(repr(sorted(self.switches.items())).encode())
             for name, tensor in sorted(state.items()):
                 digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
             for tables in self.coding_tables():

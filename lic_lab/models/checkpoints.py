@@ -29,7 +29,7 @@ def save_model(model: Codec, path: str | Path, *, name: str, preset: str, card: 
     Large tensors are rounded to float16 and the tables are made from the rounded weights, so `load_weights` gives a
     model that decodes what any other copy of the file encoded. `model` itself is left as it was.
     """
-    twin = build(name, preset, lambdas=tuple(model.lambdas))
+    twin = build(name, preset, lambdas=tuple(model.lambdas), **model.switches)
     twin.load_state_dict(model.state_dict())  # refuses a wrong name
     if repr(twin) != repr(model):
         raise LicLabError(
@@ -37,6 +37,8 @@ def save_model(model: Codec, path: str | Path, *, name: str, preset: str, card: 
         )
     stored = stored_tensors(model)
     meta = {"name": name, "preset": preset, "lambdas": json.dumps(model.lambdas), "card": json.dumps(card or {})}
+    if model.switches:
+        meta["switches"] = json.dumps(model.switches)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
@@ -70,7 +72,8 @@ def load_weights(path: str | Path) -> Codec:
         with safe_open(path, "pt") as file:
             meta = file.metadata() or {}
             tensors = {k: file.get_tensor(k) for k in file.keys()}
-        model = build(meta["name"], meta["preset"], lambdas=tuple(json.loads(meta["lambdas"])))
+        switches = {k: _tuples(v) for k, v in json.loads(meta.get("switches", "{}")).items()}
+        model = build(meta["name"], meta["preset"], lambdas=tuple(json.loads(meta["lambdas"])), **switches)
     except LicLabError:
         raise
     except Exception as error:  # safetensors raises its own type for anything unreadable
@@ -86,6 +89,11 @@ def load_weights(path: str | Path) -> Codec:
         model.latent.density.tables = Tables.from_arrays(tables)
     model.preset, model.card = meta["preset"], json.loads(meta.get("card", "{}"))
     return model.eval()
+
+
+def _tuples(value):
+    """JSON knows lists only; constructors are given tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def weights_path(name: str) -> Path:

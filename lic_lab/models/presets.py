@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
@@ -108,15 +109,27 @@ def list_presets() -> dict[str, list[str]]:
     return {name: list(sizes) for name, sizes in PRESETS.items()}
 
 
-def build(name: str, preset: str = "tiny", *, lambdas: tuple[float, ...] | None = None) -> Codec:
+def build(name: str, preset: str = "tiny", *, lambdas: tuple[float, ...] | None = None, **switches) -> Codec:
     """Make an untrained model, in evaluation mode.
 
     lambdas: the ladder to train for, instead of the preset's; one lambda makes a fixed-rate model.
-    Raises LicLabError for names that do not exist, with the near ones.
+    switches: arguments of the model's constructor, instead of the preset's: `build("cmamba", "lab", pool="max")`.
+    Raises LicLabError for names that do not exist, with the near ones, and for values that the model refuses.
     """
     sizes = _find(name, PRESETS, "model")
     make = _find(preset, sizes, f"preset of {name}")
-    return make(**({} if lambdas is None else {"lambdas": lambdas})).eval()
+    parameters = inspect.signature(make.func).parameters
+    for switch in switches:
+        _find(switch, parameters, f"switch of {name}")
+    given = inspect.signature(make.func).bind_partial(*make.args, **make.keywords).arguments | switches
+    try:
+        model = make.func(**given | ({} if lambdas is None else {"lambdas": lambdas})).eval()
+    except (TypeError, ValueError, AssertionError, RuntimeError, IndexError) as error:
+        if not switches:
+            raise
+        raise LicLabError(f"{name}/{preset} cannot be built with {switches}: {error}") from error
+    model.switches = switches
+    return model
 
 
 def _find(name: str, table: dict, what: str):

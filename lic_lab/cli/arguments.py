@@ -1,0 +1,28 @@
+"""What several commands ask of their arguments."""
+
+from pathlib import Path
+
+import click
+
+from lic_lab.errors import LicLabError
+
+PATH = click.Path(path_type=Path)
+
+
+def check_target(source: Path, target: Path) -> None:
+    """Before any work: the output must not be the input, and must have a folder to go to."""
+    if target.exists() and source.exists() and target.samefile(source):
+        raise LicLabError(f"{str(target)!r} is the input itself: give the output another name")
+    check_folder(target)
+
+
+def check_folder(target: Path) -> None:
+    if target.is_dir():
+        raise LicLabError(f"{str(target)!r} is a folder: name a file for the output")
+    if not target.parent.is_dir():
+        raise LicLabError(f"there is no folder {str(target.parent)!r} for the output: make it first")
+
+
+def names(text: str | None) -> list[str]:
+    """What stands between the commas."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]

@@ -1,0 +1,85 @@
+"""Pictures to files and back."""
+
+import click
+
+from lic_lab.cli.arguments import PATH, check_target
+from lic_lab.errors import LicLabError
+from lic_lab.terminal import spinner
+
+
+@click.command(short_help="Encode a picture, or a stereo pair, as a file of a given size or quality.")
+@click.argument("sources", metavar="PICTURE [RIGHT]", type=PATH, nargs=-1, required=True)
+@click.argument("target", metavar="FILE", type=PATH)
+@click.option("--codec", metavar="NAME", help="Which one; see `lic-lab list`. By default charm, or bisic for a pair.")
+@click.option("--bpp", type=float, help="Ceiling in bits per pixel of the whole file (over both views of a pair).")
+@click.option("--max-bytes", type=int, help="Ceiling in bytes.")
+@click.option("--psnr", type=float, help="Smallest file that reaches this PSNR in dB.")
+@click.option("--lambda", "lmbda", type=float, help="Trade-off of R + lambda 255^2 MSE (learned codecs).")
+@click.option("--quality", type=float, help="The codec's own number.")
+def encode(sources, target, codec, **targets):
+    """Encode PICTURE, or the left and the RIGHT view of a stereo pair, as FILE, with at most one target.
+
+    \b
+    lic-lab encode photo.png photo.lic --bpp 0.25
+    lic-lab encode photo.png photo.avif --codec avif --max-bytes 20000
+    lic-lab encode left.png right.png pair.lic --bpp 0.25
+    """
+    from lic_lab import load
+    from lic_lab.datasets.images import write_bytes
+    from lic_lab.datasets.stereo import named_as_pair
+    from lic_lab.metrics.rate import bpp
+
+    if len(sources) > 2:
+        raise LicLabError(f"one file holds a picture or a stereo pair, not {len(sources)} pictures: encode them apart")
+    for source in sources:
+        check_target(source, target)
+    if target.exists() and any(named_as_pair(source, target) for source in sources):
+        raise LicLabError(f"{target} is there already and named as the other view: name the file to write at the end")
+    codec = codec or ("charm", "bisic")[len(sources) - 1]
+    coder = load(codec)
+    if coder.views != len(sources):
+        what = ("one picture: lic-lab encode photo.png photo.lic", "pairs: lic-lab encode left.png right.png pair.lic")
+        raise LicLabError(f"{codec} codes {what[coder.views - 1]}, or name another codec with --codec")
+    if target.suffix.lower() != coder.suffix:
+        raise LicLabError(
+            f"{codec} writes {coder.suffix} files: call it {target.with_suffix(coder.suffix).name!r}, or name another "
+            "codec with --codec"
+        )
+    image = coder.read_source(sources if coder.views > 1 else sources[0])
+    given = {name: value for name, value in targets.items() if value is not None}
+    with spinner(f"encoding {' and '.join(source.name for source in sources)} with {codec}"):
+        data = coder.compress(image, **given)
+    write_bytes(target, data)
+    click.echo(f"{target}: {len(data):,} bytes, {bpp(data, *image.shape[-3:-1], coder.views):.4f} bpp")
+
+
+@click.command(short_help="Decode a file of any codec to a picture, or to the two views of a stereo pair.")
+@click.argument("source", metavar="FILE", type=PATH)
+@click.argument("targets", metavar="PICTURE [RIGHT]", type=PATH, nargs=-1, required=True)
+@click.option(
+    "--codec", metavar="NAME", help="Which one wrote it, where its bytes do not say; weights as .safetensors."
+)
+def decode(source, targets, codec):
+    """Decode FILE, of any codec that can run here, as PICTURE without loss (.png, .bmp, .tif, .ppm).
+
+    \b
+    lic-lab decode photo.lic photo.decoded.png
+    lic-lab decode pair.lic left.decoded.png right.decoded.png
+    """
+    from lic_lab import load
+    from lic_lab.codecs.identify import identify
+    from lic_lab.datasets.images import lossless_format, write_image
+
+    for target in targets:
+        check_target(source, target)
+        lossless_format(target)
+    data = source.read_bytes()
+    with spinner(f"decoding {source.name}"):
+        coder = load(codec) if codec else identify(data)
+        if coder.views != len(set(targets)):
+            what = ("one picture: give one name", "a left and a right view: give two names")[coder.views - 1]
+            raise LicLabError(f"{coder.name} decodes to {what}")
+        decoded = coder.decompress(data)
+    for target, image in zip(targets, decoded if coder.views > 1 else [decoded], strict=True):
+        write_image(target, image)
+        click.echo(f"{target}: {image.shape[1]} x {image.shape[0]} pixels")

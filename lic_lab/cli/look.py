@@ -1,0 +1,59 @@
+"""What a file holds, what a model consists of, what can run here."""
+
+import json
+from pathlib import Path
+
+import click
+
+from lic_lab.errors import LicLabError
+from lic_lab.terminal import console, spinner
+
+
+@click.command(short_help="Say what a coded file holds, or what a model consists of.")
+@click.argument("thing", metavar="FILE_OR_MODEL")
+@click.option("--preset", default="lab", show_default=True, help="Size of the model.")
+@click.option("--height", type=click.IntRange(1), default=512, show_default=True, help="Rows of the picture.")
+@click.option("--width", type=click.IntRange(1), default=768, show_default=True, help="Columns of the picture.")
+@click.option("--json", "as_json", is_flag=True, help="Print what there is to say of a model as JSON.")
+def info(thing, preset, height, width, as_json):
+    """Say what a coded FILE holds, or what a MODEL consists of, costs and sees, stage by stage.
+
+    \b
+    lic-lab info photo.lic
+    lic-lab info charm --preset lab
+    lic-lab info charm --height 1080 --width 1920 --json
+    lic-lab info data/weights/charm.safetensors     the card: training, data, Kodak
+    """
+    from lic_lab import list_presets
+
+    path = Path(thing)
+    if as_json and path.is_file():
+        raise LicLabError("--json describes models: leave it out for a file")
+    if path.suffix == ".safetensors":
+        from lic_lab.evaluation.cards import card_markdown
+
+        click.echo(card_markdown(thing), nl=False)
+    elif path.is_file():
+        from lic_lab.codecs.identify import describe
+
+        for name, value in describe(path.read_bytes()).items():
+            click.echo(f"{name + ':':16}{value}")
+    elif thing in list_presets():
+        from lic_lab.probes.summary import summarize
+
+        with spinner(f"looking into {thing}"):
+            found = summarize(thing, preset, height=height, width=width)
+        click.echo(json.dumps(found.record(), indent=1)) if as_json else console().print(found.printed())
+    else:
+        raise LicLabError(f"{thing!r} is neither a file nor a model; the models are {', '.join(list_presets())}")
+
+
+@click.command("list", short_help="List codecs and presets, with the reason where one cannot run.")
+def list_():
+    """List the codecs, whether they can run here and if not why, and the presets of the models."""
+    from lic_lab import list_codecs, list_presets
+    from lic_lab.evaluation.report import codec_table
+
+    console().print(codec_table(list_codecs()))
+    for name, presets in list_presets().items():
+        click.echo(f"model {name}: presets {', '.join(presets)}")

@@ -17,6 +17,7 @@ def check_target(source: Path, target: Path) -> None:
 
 
 def check_folder(target: Path) -> None:
+    """Before any work: the output is a file in a folder that is there."""
     if target.is_dir():
         raise LicLabError(f"{str(target)!r} is a folder: name a file for the output")
     if not target.parent.is_dir():

@@ -60,18 +60,29 @@ class CropBank:
 
         Raises LicLabError where no picture is as large as that.
         """
+        return self.cut(self.draw(batch, size, generator), size)
+
+    def draw(self, batch: int, size: int, generator: torch.Generator) -> list[tuple[int, int, int, int]]:
+        """Choose where to cut `batch` crops: (picture, top, left, pose) each. Raises LicLabError as `sample` does."""
         if all(min(picture.shape[-3:-1]) < size for picture in self.pictures):
             raise LicLabError(f"no {self.thing} has both sides of {size} pixels: use smaller crops")
-        crops = []
-        while len(crops) < batch:
+        places: list[tuple[int, int, int, int]] = []
+        while len(places) < batch:
             which, top, left, pose = torch.randint(2**31, (4,), generator=generator).tolist()
-            picture = self.pictures[which % len(self.pictures)]
-            height, width = picture.shape[-3:-1]
-            if min(height, width) < size:
-                continue
-            top, left = top % (height - size + 1), left % (width - size + 1)
-            crops.append(self._posed(picture[..., top : top + size, left : left + size, :], pose))
-        return _as_tensor(crops)
+            which %= len(self.pictures)
+            height, width = self.pictures[which].shape[-3:-1]
+            if min(height, width) >= size:
+                places.append((which, top % (height - size + 1), left % (width - size + 1), pose))
+        return places
+
+    def cut(self, places: Iterable[tuple[int, int, int, int]], size: int) -> Tensor:
+        """Cut the crops at some places that `draw` gave: (n, 3, size, size), float in [0, 1]."""
+        return _as_tensor(
+            [
+                self._posed(self.pictures[which][..., top : top + size, left : left + size, :], pose)
+                for which, top, left, pose in places
+            ]
+        )
 
     @staticmethod
     def _posed(crop: np.ndarray, pose: int) -> np.ndarray:

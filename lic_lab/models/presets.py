@@ -132,6 +132,18 @@ def build(name: str, preset: str = "tiny", *, lambdas: tuple[float, ...] | None 
     return model
 
 
+def widths_for(name: str, preset: str, last: int) -> tuple[int, ...]:
+    """Give widths whose last is `last` and whose others keep the preset's proportions, in whole eights.
+
+    Raises LicLabError for names that do not exist.
+    """
+    make = _find(preset, _find(name, PRESETS, "model"), f"preset of {name}")
+    bound = inspect.signature(make.func).bind_partial(*make.args, **make.keywords)
+    bound.apply_defaults()
+    widths = bound.arguments["widths"]
+    return (*(max(8, round(width * last / widths[-1] / 8) * 8) for width in widths[:-1]), last)
+
+
 def _find(name: str, table: dict, what: str):
     if name not in table:
         near = get_close_matches(name, table, n=1)

@@ -3,8 +3,28 @@
 All three work element by element on tensors of any shape and floating type, and return a tensor of that shape and type.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor
+
+_SHARE: ContextVar[tuple[range, int] | None] = ContextVar("share of a batch", default=None)
+
+
+@contextmanager
+def share_of_noise(share: range, batch: int) -> Iterator[None]:
+    """Within, `add_noise` draws for a whole batch and takes the noise of some of its pictures.
+
+    share: the pictures that are there, of `range(batch)`. From one state of the random generator every share then gets
+    what it would get in the whole batch, however that is cut.
+    """
+    token = _SHARE.set((share, batch))
+    try:
+        yield
+    finally:
+        _SHARE.reset(token)
 
 
 def add_noise(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -14,7 +34,13 @@ def add_noise(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
     entropy of the rounded x. The gradient is that of the identity.
     Source: Ballé, Laparra and Simoncelli 2017 (arXiv 1611.01704), Sec. 3.
     """
-    noise = torch.rand(x.shape, dtype=x.dtype, device=x.device, generator=generator)
+    if whole := _SHARE.get():
+        share, batch = whole
+        each = len(x) // len(share)  # maps of a picture: two of a stereo pair
+        noise = torch.rand((each * batch, *x.shape[1:]), dtype=x.dtype, device=x.device, generator=generator)
+        noise = noise[each * share.start : each * share.stop]
+    else:
+        noise = torch.rand(x.shape, dtype=x.dtype, device=x.device, generator=generator)
     return x + (noise - 0.5)
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,175 +16,242 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from lic_lab.datasets.crops import CropBank
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
+from lic_lab.ops.rounding import share_of_noise
+from lic_lab.training.control import Control, patient_signals
+from lic_lab.training.log import Log, write_whole
 from lic_lab.training.objective import balanced, rate_distortion
-
-
-@dataclass
-class Recipe:
-    """How a model is trained; every field is written to the card of the weights.
-
-    crops: stages of (share of the steps, crop side in pixels, crops per batch).
-    lr: peak learning rate; linear warm-up, then cosine decay to lr / 50 at the last step.
-    """
-
-    steps: int = 30_000
-    crops: tuple[tuple[float, int, int], ...] = ((1.0, 128, 8),)
-    lr: float = 5e-4
-    warmup: int = 300
-    clip: float = 1.0
-    ema: float = 0.999
-    seed: int = 0
-    bf16: bool = True
-    every: int = 1000  # steps between validations and saved states
-
-    def rate_at(self, step: int) -> float:
-        """Give the learning rate at one step."""
-        done = min(step / max(self.steps, 1), 1.0)
-        warm = min(1.0, (step + 1) / max(self.warmup, 1))
-        return self.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
-
-    def crop_at(self, step: int) -> tuple[int, int]:
-        """Give (crop side, crops per batch) at one step."""
-        share = step / max(self.steps, 1)
-        for end, side, batch in self.crops:
-            if share < end:
-                return side, batch
-        return self.crops[-1][1:]
+from lic_lab.training.processes import Processes
+from lic_lab.training.recipe import Recipe
+from lic_lab.training.validation import validate
 
 
 @dataclass
 class Progress:
-    """What a watcher of the training is told after every step; `history` holds a row per validation."""
+    """What a watcher of the training is told after every step.
+
+    loss, bpp, psnr (dB): smoothed over about fifty steps, on training crops.   terms: what the model adds to the loss.
+    speed: crops per second.   history: a row per validation.   best: the row of the best weights so far, if any.
+    """
 
     step: int = 0
+    steps: int = 0
     seconds: float = 0.0
     loss: float = math.nan
     bpp: float = math.nan
     psnr: float = math.nan
+    speed: float = math.nan
+    terms: dict[str, float] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
+    best: dict = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The numbers in one line, for a progress bar."""
+        extra = "".join(f"  {name} {value:.3g}" for name, value in self.terms.items())
+        return f"loss {self.loss:.3f}  {self.bpp:.3f} bpp  {self.psnr:.2f} dB{extra}  {self.speed:.1f} crops/s"
 
 
 class Trainer:
     """Train one codec: model, moving average, optimiser and random state, saved together and resumed together.
 
     Resuming walks on with the same numbers as if nothing had happened: the state holds the random generators too.
+    The numbers do not depend on how a step is cut into parts and spread over processes: each draws what the whole step
+    would draw, and takes its share.
+
+    validation: pictures (n, 3, h, w), or pairs.   folder: for state.pt and what `Log` writes.   keep(model, name): is
+    called with the averaged model to write "best", "last" or "step-00010000".   processes: where to run.
     """
 
-    def __init__(self, model: Codec, recipe: Recipe, bank: CropBank, validation: Tensor, folder: Path):
+    def __init__(
+        self, model: Codec, recipe: Recipe, bank: CropBank, validation: Tensor, folder: Path, *,
+        keep: Callable[[Codec, str], None] = lambda model, name: None, processes: Processes | None = None,
+    ):  # fmt: skip
         self.recipe, self.bank, self.validation, self.folder = recipe, bank, validation, Path(folder)
+        self.keep, self.processes = keep, processes or Processes()
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
-        self.model = model.to(memory_format=torch.channels_last)
+        self.device = self.processes.device
+        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.runner = self.processes.wrap(self.model)
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.lr)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.progress = Progress()
+        self.progress = Progress(steps=recipe.steps)
 
-    def run(self, watch: Callable[[Progress], None] = lambda progress: None) -> Codec:
+    def run(self, watch: Callable[[Progress], None] = lambda progress: None, control: Control | None = None) -> Codec:
         """Train to the last step and give the averaged model; `watch` is called after every step.
 
-        Ctrl-C waits for the end of the step, saves the state and raises KeyboardInterrupt; a second one does not wait.
+        control: pauses the training, or stops it, which saves the state and gives the model so far. Ctrl-C and SIGTERM
+        wait for the end of the step, save the state and raise KeyboardInterrupt; a second one does not wait.
         Raises LicLabError where the loss stops being a number; the last saved state stays as it was.
         """
-        started, before = time.monotonic(), self.progress.seconds
-        with _patient() as interrupted:
-            while self.progress.step < self.recipe.steps:
-                self._step()
-                self.progress.seconds = before + time.monotonic() - started
-                if self.progress.step % self.recipe.every == 0 or self.progress.step == self.recipe.steps:
-                    self._validate()
-                    self.save()
-                try:
-                    watch(self.progress)
-                    if interrupted():
+        control, began, before = control or Control(), time.monotonic(), self.progress.seconds
+        self.log = Log(self.folder, active=self.processes.main, step=self.progress.step)
+        self.log.say(f"from step {self.progress.step} of {self.recipe.steps}: {asdict(self.recipe)}")
+        try:
+            with patient_signals() as signalled:
+                stopped = control.stopped
+                while self.progress.step < self.recipe.steps and not stopped:
+                    self._step()
+                    self.progress.seconds = before + time.monotonic() - began
+                    if self.progress.step % self.recipe.every == 0 or self.progress.step == self.recipe.steps:
+                        self._validate()
+                    began += self._attend(watch, control)
+                    interrupted, stopped = self.processes.any(signalled.is_set(), control.stopped)
+                    if interrupted:
+                        self._save_and_say("interrupted")
                         raise KeyboardInterrupt
-                except KeyboardInterrupt:  # between steps, so that what is saved is whole
-                    self.save()
-                    raise
-        return self.average.module.eval()
+            self._save_and_say("stopped" if stopped else "done")
+            return self.average.module.eval()
+        finally:
+            self.log.close()
+
+    def _attend(self, watch: Callable[[Progress], None], control: Control) -> float:
+        """Tell the watcher, and wait while paused; give the seconds of waiting. An interrupt here loses nothing."""
+        try:
+            if self.processes.main:
+                watch(self.progress)
+            return control.wait()
+        except KeyboardInterrupt:
+            self._save_and_say("interrupted")
+            raise
+
+    def _save_and_say(self, what: str) -> None:
+        self.save()
+        self.log.say(f"{what} at step {self.progress.step}")
 
     def _step(self) -> None:
-        step, recipe = self.progress.step, self.recipe
+        step, recipe, began = self.progress.step, self.recipe, time.monotonic()
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate_at(step)
+            group["lr"] = recipe.rate_at(step, [row["objective"] for row in self.progress.history])
         side, batch = recipe.crop_at(step)
-        x = self.bank.sample(batch, side, self.generator)  # (batch, 3, side, side), or pairs (batch, 2, 3, side, side)
-        x = x.flatten(0, -4).contiguous(memory_format=torch.channels_last).view_as(x)
-        rate = torch.rand(batch, generator=self.generator) * (self.model.rates - 1)
-        lmbda = self.model.lambda_for_rate(rate)
+        draw = self.bank.draw(batch, side, self.generator)
+        rates = torch.rand(batch, generator=self.generator) * (self.model.rates - 1)
+        parts, sums = self.processes.share(batch, recipe.accumulate), 0.0
+        noise = self._noise_state()
         self.model.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16):
-            output = self.model(x, rate)
-        terms = rate_distortion(x, output, lmbda)
-        loss = balanced(terms, lmbda) + sum(self._extra(output.extra, step).values())
-        self._refuse_nan("loss", loss)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self._refuse_nan("gradient", torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip))
-        self.optimizer.step()
+        for number, part in enumerate(parts):
+            self._set_noise_state(noise)  # every part draws the noise of the whole step, and takes its share
+            with share_of_noise(part, batch), self.processes.silent(self.runner, number < len(parts) - 1):
+                sums = sums + self._part([draw[i] for i in part], side, rates[list(part)], len(parts))
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        loss, bpp, psnr, *terms = self.processes.mean(sums)
+        norm = float(norm)
+        self._refuse_nan("loss", loss)
+        if not self.scaler.is_enabled():  # which skips such a step and lowers its scale
+            self._refuse_nan("gradient", norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.average.update_parameters(self.model)
         self.progress.step = step + 1
-        self._smooth(loss=loss, bpp=terms.bpp.mean(), psnr=terms.psnr.mean())
+        self.progress.terms = dict(zip(self._terms, terms, strict=True))
+        self._smooth(loss=loss, bpp=bpp, psnr=psnr, speed=batch / (time.monotonic() - began))
+        self._note(norm)
 
-    def _extra(self, terms: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+    def _part(self, places: list, side: int, rate: Tensor, parts: int) -> Tensor:
+        """Add the gradient of some of the crops of a step; give loss, bpp, dB and the model's terms, over `parts`."""
+        x = self.bank.cut(places, side).to(self.device)  # (b, 3, side, side), or pairs (b, 2, 3, side, side)
+        x = x.flatten(0, -4).contiguous(memory_format=torch.channels_last).view_as(x)
+        rate = rate.to(self.device)
+        lmbda = self.model.lambda_for_rate(rate)
+        with self.processes.autocast(self.recipe.precision):
+            output = self.runner(x, rate)
+        share = self.recipe.lambda_share_at(self.progress.step)
+        terms = rate_distortion(x, output, lmbda * share, self.recipe.distortion)
+        extra = self._extra(output.extra)
+        loss = balanced(terms, lmbda) + sum(extra.values())
+        self.scaler.scale(loss / parts).backward()
+        self._terms = list(extra)
+        return torch.stack([loss, terms.bpp.mean(), terms.psnr.mean(), *extra.values()]).detach() / parts
+
+    def _extra(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weigh what the model adds to the objective, as long as its schedule says."""
         schedule = {name: self.model.extra_weights[name] for name in terms}
-        return {name: weight * terms[name].mean() for name, (weight, until) in schedule.items() if step < until}
+        return {
+            name: weight * terms[name].mean()
+            for name, (weight, until) in schedule.items()
+            if self.progress.step < until
+        }
 
-    def _refuse_nan(self, what: str, value: Tensor) -> None:
+    def _refuse_nan(self, what: str, value: float) -> None:
         """Stop before a weight is touched, so that no state with NaN in it is ever saved."""
-        if not torch.isfinite(value):
+        if not math.isfinite(value):
             raise LicLabError(
                 f"the {what} is not a number at step {self.progress.step}: lower lr ({self.recipe.lr:g}) and resume "
                 f"from {self.folder}"
             )
 
-    def _smooth(self, **values: Tensor) -> None:
-        for name, value in values.items():
-            old, new = getattr(self.progress, name), float(value.detach())
+    def _smooth(self, **values: float) -> None:
+        for name, new in values.items():
+            old = getattr(self.progress, name)
             setattr(self.progress, name, new if math.isnan(old) else 0.98 * old + 0.02 * new)
 
-    @torch.no_grad()
-    def _validate(self) -> None:
-        """Add a row to the history: rates, distortions and the balanced objective of the averaged model."""
-        model, points = self.average.module.eval(), []
-        for rung in range(self.model.rates):
-            lmbda = torch.full((len(self.validation),), self.model.lambdas[rung])
-            terms = rate_distortion(self.validation, model(self.validation, float(rung)), lmbda)
-            points.append((float(terms.bpp.mean()), float(terms.psnr.mean()), float(balanced(terms, lmbda))))
-        row = {
-            "step": self.progress.step,
-            "seconds": round(self.progress.seconds),
-            "loss": round(self.progress.loss, 5),
+    def _note(self, norm: float) -> None:
+        now = self.progress
+        values = {
+            "loss": now.loss,
+            "bpp": now.bpp,
+            "psnr_db": now.psnr,
+            "gradient_norm": norm,
+            "crops_per_second": now.speed,
         }
-        row |= {"objective": round(sum(p[2] for p in points) / len(points), 5)}
-        row |= {"bpp": [round(p[0], 4) for p in points], "psnr_db": [round(p[1], 3) for p in points]}
-        self.progress.history.append(row)
-        _write(self.folder / "history.json", lambda path: path.write_text(json.dumps(self.progress.history, indent=1)))
+        rate = {"learning_rate": self.optimizer.param_groups[0]["lr"]}
+        self.log.step(now.step, values | rate | now.terms)
+
+    def _validate(self) -> None:
+        """Add a row to the history, keep the averaged weights where they are the best so far, and save the state."""
+        now, model = self.progress, self.average.module.eval()
+        row = {"step": now.step, "seconds": round(now.seconds), "loss": round(now.loss, 5)}
+        row |= validate(model, self.validation, self.recipe, device=self.device, log=self.log, step=now.step)
+        now.history.append(row)
+        self.log.validation(row, now.history)
+        if not now.best or _merit(row) > _merit(now.best):
+            now.best = row
+            self._try(lambda: self.keep(model, "best"))
+        if self.recipe.keep_every and now.step % self.recipe.keep_every == 0:
+            self._try(lambda: self.keep(model, f"step-{now.step:08}"))
+        self._try(self.save)
+
+    def _try(self, write: Callable[[], None]) -> None:
+        """Write in the middle of a run: a full disk is said, and the training goes on, for it may be mended."""
+        if not self.processes.main:
+            return
+        try:
+            write()
+        except (LicLabError, OSError) as error:
+            self.log.say(str(error))
+            warnings.warn(f"{error}; the training goes on and will try again", stacklevel=2)
 
     def save(self) -> None:
         """Write the whole state to `state.pt` under a temporary name first, so that a kill loses nothing."""
+        if not self.processes.main:
+            return
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "progress": asdict(self.progress),
             "recipe": asdict(self.recipe),
             "lambdas": self.model.lambdas,
             "random": (torch.get_rng_state(), self.generator.get_state()),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
-        _write(self.folder / "state.pt", lambda path: torch.save(state, path))
+        write_whole(self.folder / "state.pt", lambda path: torch.save(state, path))
 
     def resume(self) -> bool:
         """Take up the state of an earlier run in this folder, if there is one; say whether there was.
 
-        Raises LicLabError for a state that cannot be read, or of another model, preset or lambda.
+        Raises LicLabError for a state that cannot be read, or of another model, preset, lambda or distortion.
         """
         file = self.folder / "state.pt"
         if not file.exists():
             return False
         try:
-            state = torch.load(file, weights_only=True)
+            state = torch.load(file, weights_only=True, map_location="cpu")
         except Exception as error:  # pickle, zip and torch have a type each for what is damaged
             raise LicLabError(f"{file} cannot be read: the run cannot be resumed, choose another folder") from error
         try:
@@ -197,35 +260,29 @@ class Trainer:
             raise LicLabError(f"{file} belongs to another model or preset: choose another folder") from error
         if state.get("lambdas", self.model.lambdas) != self.model.lambdas:
             raise LicLabError(f"{file} was trained for lambda {state['lambdas']}, not {self.model.lambdas}")
+        distortion = state["recipe"].get("distortion", "mse")
+        if distortion != self.recipe.distortion:
+            raise LicLabError(
+                f"{file} was trained for {distortion}, not {self.recipe.distortion}: choose another folder"
+            )
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.progress = Progress(**state["progress"])
+        if state.get("scaler") and self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
+        self.progress = Progress(**state["progress"] | {"steps": self.recipe.steps})
         torch.set_rng_state(state["random"][0])
         self.generator.set_state(state["random"][1])
+        if self.device.type == "cuda" and state.get("random_cuda") is not None:
+            torch.cuda.set_rng_state(state["random_cuda"], self.device)
         return True
 
+    def _noise_state(self) -> Tensor:
+        return torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else torch.get_rng_state()
 
-@contextmanager
-def _patient() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C wait to be asked for; a second one interrupts at once, as does any where signals cannot be caught."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    asked = False
-
-    def note(*_) -> None:
-        nonlocal asked
-        asked = True
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, note) or signal.default_int_handler
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, before)
+    def _set_noise_state(self, state: Tensor) -> None:
+        torch.cuda.set_rng_state(state, self.device) if self.device.type == "cuda" else torch.set_rng_state(state)
 
 
-def _write(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(path.name + ".part")
-    write(temporary)
-    os.replace(temporary, path)
+def _merit(row: dict) -> float:
+    """What makes weights better: the score where the recipe asks for it, else a lower objective."""
+    return row["score"] if "score" in row else -row["objective"]

@@ -8,9 +8,10 @@ from safetensors import safe_open
 
 from lic_lab.datasets.images import write_image
 from lic_lab.errors import LicLabError
-from lic_lab.models.checkpoints import load_weights
-from lic_lab.models.presets import LADDER, PRESETS
-from lic_lab.training.recipes import RECIPES, train
+from lic_lab.models.checkpoints import load_weights, save_model
+from lic_lab.models.presets import LADDER, PRESETS, build
+from lic_lab.training.control import Control
+from lic_lab.training.recipes import RECIPES, train, warm_start
 
 QUICK = {"preset": "tiny", "steps": 2, "crop": 64, "batch_size": 1}
 
@@ -65,12 +66,12 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_does_not(pictures,
 
 def test_a_run_is_not_overwritten_but_resumed_and_lengthened(pictures, tmp_path):
     path = train("hyperprior", [pictures], out=tmp_path, **QUICK)
-    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     with pytest.raises(LicLabError, match="already holds a training run: resume it"):
         train("hyperprior", [pictures], out=tmp_path, **QUICK)
-    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
     longer = train("hyperprior", [pictures], out=tmp_path, resume=True, **(QUICK | {"steps": 3}))
-    assert longer == path and load_weights(path).card["steps"] == 3
+    assert longer == path and load_weights(tmp_path / "hyperprior.last.safetensors").card["steps"] == 3
 
 
 def test_a_run_of_another_model_or_preset_is_not_resumed(pictures, tmp_path):
@@ -132,14 +133,6 @@ def test_an_empty_folder_and_too_few_pictures_are_refused(pictures, tmp_path):
         train("hyperprior", [tmp_path / "few"], out=tmp_path / "run", **QUICK)
 
 
-def test_every_preset_has_a_recipe_with_whole_stages():
-    assert all(preset in RECIPES for sizes in PRESETS.values() for preset in sizes)
-    for recipe in RECIPES.values():
-        ends = [end for end, _, _ in recipe.crops]
-        assert ends == sorted(ends) and ends[-1] == 1.0
-        assert all(side % 64 == 0 for _, side, _ in recipe.crops) and recipe.steps % recipe.every == 0
-
-
 # Stereo
 
 
@@ -181,3 +174,81 @@ def test_a_stereo_run_resumed_gives_the_numbers_of_one_that_was_not_interrupted(
         train("bisic", [pictures], out=tmp_path / "parts", progress=stop, **QUICK | {"steps": 4})
     parts = train("bisic", [pictures], out=tmp_path / "parts", resume=True, **QUICK | {"steps": 4})
     assert load_weights(whole).fingerprint() == load_weights(parts).fingerprint()
+
+
+# Beginning, ending, choosing
+
+
+def test_the_best_and_the_last_weights_are_both_there_and_say_when(pictures, tmp_path):
+    path = train("hyperprior", [pictures], out=tmp_path, **QUICK | {"steps": 3, "every": 1})
+    best, last = load_weights(path), load_weights(tmp_path / "hyperprior.last.safetensors")
+    objectives = [row["objective"] for row in last.card["validation"]]
+    assert last.card["steps"] == 3 and best.card["steps"] == 1 + objectives.index(min(objectives))
+
+
+def test_a_run_that_is_stopped_before_its_first_validation_still_gives_weights(pictures, tmp_path):
+    control = Control()
+    path = train("hyperprior", [pictures], out=tmp_path, watch=lambda now: control.stop(), control=control, **QUICK)
+    assert load_weights(path).card["steps"] == 1
+
+
+def test_a_model_begins_with_what_it_shares_with_another_one(pictures, tmp_path):
+    path = train("charm", [pictures], out=tmp_path / "charm", **QUICK)
+    model, charm = build("cmamba", "tiny"), load_weights(path)
+    taken = warm_start(model, path)
+    sizes = {key: value.shape for key, value in model.state_dict().items()}
+    shared = [key for key, value in charm.state_dict().items() if sizes.get(key) == value.shape]
+    assert taken == len(shared) > 5
+    assert all(torch.equal(model.state_dict()[key], charm.state_dict()[key]) for key in shared)
+    again = train("cmamba", [pictures], out=tmp_path / "cmamba", start_from=path, **QUICK)
+    assert "--start-from charm.safetensors" in load_weights(again).card["command"]
+
+
+def test_weights_that_share_nothing_are_refused(tmp_path):
+    model = build("charm", "tiny")
+    save_model(model, tmp_path / "charm.safetensors", name="charm", preset="tiny")
+    with pytest.raises(LicLabError, match=r"nothing in .*charm\.safetensors fits this model"):
+        warm_start(torch.nn.Linear(1, 1), tmp_path / "charm.safetensors")
+
+
+def test_validation_pictures_may_have_a_folder_of_their_own(pictures, tmp_path):
+    (tmp_path / "held").mkdir()
+    shutil.copy(pictures / "00.png", tmp_path / "held" / "a.png")
+    path = train("hyperprior", [pictures], validation=[tmp_path / "held"], out=tmp_path / "run", **QUICK)
+    assert load_weights(path).card["pictures"] == {"training": 14, "validation": 1}
+
+
+def test_an_epoch_takes_as_many_crops_as_there_are_pictures(pictures, tmp_path):
+    quick = {key: value for key, value in QUICK.items() if key != "steps"}
+    path = train("hyperprior", [pictures], out=tmp_path, epochs=1, lr_epochs=(1,), **quick)
+    recipe = load_weights(path).card["recipe"]
+    assert (recipe["steps"], recipe["schedule"], recipe["milestones"]) == (13, "step", [13])
+
+
+def test_a_variant_trains_and_its_weights_load_as_that_variant(pictures, tmp_path):
+    path = train("cmamba", [pictures], out=tmp_path, switches={"paths": "ssm"}, **QUICK)
+    assert load_weights(path).switches == {"paths": "ssm"} and "--set paths=ssm" in load_weights(path).card["command"]
+
+
+def test_a_model_trains_for_ms_ssim(tmp_path, photo):
+    folder = tmp_path / "large"
+    folder.mkdir()
+    for number in range(13):
+        write_image(folder / f"{number:02}.png", photo(200, 210, number))
+    path = train("hyperprior", [folder], out=tmp_path / "run", distortion="ms-ssim", **QUICK | {"crop": 192})
+    assert load_weights(path).card["recipe"]["distortion"] == "ms-ssim"
+    with pytest.raises(LicLabError, match="MS-SSIM needs crops of 176 pixels or more, got 64"):
+        train("hyperprior", [folder], out=tmp_path / "other", distortion="ms-ssim", **QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRESETS)
+def test_two_hundred_steps_lower_the_validation_loss_of_every_model(name, tmp_path, photo):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(14):
+        write_image(folder / f"{number:02}.png", photo(150, 140, number))
+    changes = {"steps": 200, "every": 50, "batch_size": 4, "ema": 0.9, "warmup": 20}
+    history = load_weights(train(name, [folder], out=tmp_path / "run", preset="tiny", **changes)).card["validation"]
+    objectives = [row["objective"] for row in history]
+    assert objectives[-1] < 0.98 * objectives[0], objectives

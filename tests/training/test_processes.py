@@ -1,0 +1,134 @@
+"""The numbers of a step do not depend on how it is cut into parts, nor on how many processes share it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from lic_lab.datasets.crops import CropBank, center_crops, split
+from lic_lab.datasets.pairs import PairBank, center_pairs, split_pairs
+from lic_lab.errors import LicLabError
+from lic_lab.models.checkpoints import load_weights
+from lic_lab.models.presets import PRESETS, build
+from lic_lab.training.loop import Trainer
+from lic_lab.training.processes import Processes
+from lic_lab.training.recipe import Recipe
+
+
+def one_step(name, pictures, folder, accumulate):
+    recipe = Recipe(steps=1, crops=((1.0, 64, 4),), precision="fp32", accumulate=accumulate)
+    torch.manual_seed(0)
+    model = build(name, "tiny")
+    stereo = model.views == 2
+    training, held = (split_pairs if stereo else split)([pictures])
+    bank = (PairBank if stereo else CropBank)(training, smallest=64)
+    trainer = Trainer(model, recipe, bank, (center_pairs if stereo else center_crops)(held, 64), folder)
+    trainer.run()
+    return trainer.progress, [p.grad for p in trainer.model.parameters()]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_step_in_parts_has_the_loss_and_the_gradient_of_a_whole_one(name, pictures, tmp_path):
+    whole, gradients = one_step(name, pictures, tmp_path / "whole", 1)
+    parts, others = one_step(name, pictures, tmp_path / "parts", 4)
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-5) and parts.bpp == pytest.approx(whole.bpp, rel=1e-5)
+    assert parts.terms == pytest.approx(whole.terms, rel=1e-4)
+    scale = max(float(g.abs().max()) for g in gradients)
+    for a, b in zip(gradients, others, strict=True):
+        assert torch.allclose(a, b, rtol=1e-3, atol=1e-4 * scale)
+
+
+def test_parts_that_draw_other_noise_would_be_noticed(pictures, tmp_path, monkeypatch):
+    from lic_lab.training import loop
+
+    whole, _ = one_step("charm", pictures, tmp_path / "whole", 1)
+    monkeypatch.setattr(loop.Trainer, "_set_noise_state", lambda *_: None)
+    parts, _ = one_step("charm", pictures, tmp_path / "parts", 4)
+    assert parts.loss != pytest.approx(whole.loss, rel=1e-5)
+
+
+def test_every_crop_of_a_step_belongs_to_one_part_of_one_process(monkeypatch):
+    taken = []
+    for rank in range(3):
+        processes = Processes()
+        processes.count, processes.rank = 3, rank
+        taken += [i for part in processes.share(12, 2) for i in part]
+        assert len(processes.share(12, 2)) == 2 and processes.main == (rank == 0)
+    assert taken == list(range(12))
+    with pytest.raises(LicLabError, match=r"8 crops a step do not go into 3 process.* multiple of 6"):
+        processes.share(8, 2)
+
+
+def test_a_device_that_is_not_there_is_told_in_one_line():
+    with pytest.raises(LicLabError, match="no device is called 'gpu'"):
+        Processes("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(LicLabError, match="no CUDA device here"):
+            Processes("cuda")
+
+
+WORDS = ["--preset", "tiny", "--crop", "64", "--batch-size", "4", "--precision", "fp32", "--threads", "1"]
+
+
+def command(*words, processes=1):
+    launcher = (
+        ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"] if processes > 1 else []
+    )
+    return [sys.executable, "-m", *launcher, "lic_lab.cli", "train", *map(str, words), *WORDS]
+
+
+def history(folder):
+    rows = json.loads((folder / "history.json").read_text())
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def test_two_processes_give_the_losses_of_one(pictures, tmp_path):
+    for count in (1, 2):
+        words = ["charm", pictures, "--steps", "6", "--every", "2", "--out", tmp_path / str(count)]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command(*words, processes=count), capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("weights:") == 1  # one of the processes talks
+    one, two = history(tmp_path / "1"), history(tmp_path / "2")
+    assert [row["step"] for row in one] == [2, 4, 6]
+    for a, b in zip(one, two, strict=True):
+        assert b["loss"] == pytest.approx(a["loss"], rel=1e-4) and b["objective"] == pytest.approx(
+            a["objective"], rel=1e-4
+        )
+        assert b["psnr_db"] == pytest.approx(a["psnr_db"], abs=0.01)
+    assert "2 processes" in load_weights(tmp_path / "2" / "charm.safetensors").card["hardware"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 on this system")
+def test_a_run_killed_at_any_moment_goes_on_with_the_numbers_of_one_that_was_not(pictures, tmp_path):
+    words = ["hyperprior", pictures, "--steps", "60", "--every", "3"]
+    whole = subprocess.run(command(*words, "--out", tmp_path / "whole"), capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    killed, tries = tmp_path / "killed", 0
+    for delay in (0.05, 0.4, 0.9):  # seconds after the next state appears: in a step, in a validation, while writing
+        run = subprocess.Popen(
+            command(*words, "--out", killed, *(["--resume"] if tries else [])), stderr=subprocess.PIPE
+        )
+        before = (killed / "state.pt").stat().st_mtime_ns if tries else 0
+        while run.poll() is None and not (killed.is_dir() and _written(killed / "state.pt") > before):
+            time.sleep(0.01)
+        time.sleep(delay)
+        run.kill()
+        run.communicate()
+        tries += 1
+    steps = torch.load(killed / "state.pt", weights_only=True)["progress"]["step"]
+    assert 0 < steps < 60, "the run was over before it could be killed: give it more steps"
+    done = subprocess.run(command(*words, "--out", killed, "--resume"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert history(killed) == history(tmp_path / "whole")
+    mine, theirs = (load_weights(folder / "hyperprior.last.safetensors") for folder in (killed, tmp_path / "whole"))
+    assert mine.fingerprint() == theirs.fingerprint()
+
+
+def _written(path):
+    return path.stat().st_mtime_ns if path.exists() else -1

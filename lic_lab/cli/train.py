@@ -101,6 +101,7 @@ POSITIVE = click.IntRange(1)
 @click.option("--select", help="Best weights by validation objective, or by score of bpp, PSNR and SSIM.")
 @click.option("--recipe", type=PATH, metavar="FILE", help="A .toml or .json file with any of these fields.")
 @click.option("--threads", type=POSITIVE, help="CPU threads; by default as many as torch takes.")
+@click.option("--memory", type=float, metavar="GB", help="Of pictures to hold, 4 by default; more are read from disk.")
 @click.option("--cuda", is_flag=True, help="Train on a GPU.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1.")
 @click.option("--out", "--save-path", "--output-path", type=PATH, metavar="DIR",
@@ -176,6 +177,8 @@ def _run(given: dict) -> dict:
         raise LicLabError("name a folder for weights, log and state: --out runs/first")
     if given.pop("cuda", False):
         given.setdefault("device", "cuda")
+    if "memory" in given:
+        given["memory"] *= 1e9
     crop = given.get("crop")
     if crop:
         if len(set(crop)) > 1:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +14,10 @@ import torch
 from PIL import Image as Picture
 from torch import Tensor
 
-from lic_lab.datasets.images import list_images, read_image
+from lic_lab.datasets.images import image_size, list_images, read_image
 from lic_lab.errors import LicLabError
 
+_READERS = 8  # threads
 _BAD_LIMIT = 0.1  # more unreadable pictures than this share, and the folder is not what the user thinks
 
 
@@ -21,27 +25,34 @@ class CropBank:
     """Hold pictures as uint8, each at a few random scales from 0.6 to 1, and cut batches of crops from them.
 
     Scaling down hides the artefacts of JPEG sources, so that a codec does not learn to keep them.
+    memory: bytes of pictures that are held; those beyond are read anew for every crop, by several threads at once.
+    progress(done, total): is told of every picture that was read.
     Raises LicLabError for an empty folder, for more than a tenth of unreadable pictures, or where no picture is as
     large as a crop; fewer bad pictures are listed in `skipped`, and `used` counts those that give crops.
     """
 
     thing = "picture"  # what messages call one
 
-    def __init__(self, files: Iterable[Path], *, smallest: int, scales: int = 3, seed: int = 0):
+    def __init__(
+        self, files: Iterable[Path], *, smallest: int, scales: int = 3, seed: int = 0, memory: float = 4e9,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ):  # fmt: skip
         rng = np.random.default_rng(seed)
         self.scales = scales
-        self.pictures: list[np.ndarray] = []  # each (h, w, 3), both sides >= smallest
+        self.pictures: list[np.ndarray | OnDisk] = []  # each (h, w, 3), both sides >= smallest
         self.skipped: list[str] = []
         self.used = 0
-        files = list(files)
-        for file in files:
+        files, held = list(files), 0
+        for number, file in enumerate(files):
+            progress(number, len(files))
             try:
-                copies = self._copies(file, smallest, rng)
+                copies = self._copies(file, smallest, rng) if held < memory else self._waiting(file, smallest, rng)
             except LicLabError as error:
                 self.skipped.append(str(error))
                 continue
             self.pictures += copies
             self.used += bool(copies)
+            held += sum(copy.nbytes for copy in copies)
         if len(self.skipped) > max(1, _BAD_LIMIT * len(files)):
             raise LicLabError(
                 f"{len(self.skipped)} of {len(files)} {self.thing}s cannot be read, the first: {self.skipped[0]}"
@@ -54,6 +65,11 @@ class CropBank:
     def _copies(self, file: Path, smallest: int, rng: np.random.Generator) -> list[np.ndarray]:
         """What the bank keeps of a file: none where it is smaller than a crop."""
         return rescaled(read_image(file), smallest, rng.uniform(0.6, 1.0, self.scales))
+
+    def _waiting(self, file: Path, smallest: int, rng: np.random.Generator) -> list[OnDisk]:
+        """What the bank remembers of a file that it does not hold: its copies' sizes."""
+        sizes = copy_sizes(*image_size(file), smallest, rng.uniform(0.6, 1.0, self.scales))
+        return [OnDisk(lambda file=file: read_image(file), (*size, 3)) for size in sizes]
 
     def sample(self, batch: int, size: int, generator: torch.Generator) -> Tensor:
         """Cut `batch` crops, flipped and transposed at random: (batch, 3, size, size), float in [0, 1].
@@ -77,10 +93,16 @@ class CropBank:
 
     def cut(self, places: Iterable[tuple[int, int, int, int]], size: int) -> Tensor:
         """Cut the crops at some places that `draw` gave: (n, 3, size, size), float in [0, 1]."""
+        places = list(places)
+        pictures = [self.pictures[which] for which, *_ in places]
+        waiting = [picture for picture in pictures if isinstance(picture, OnDisk)]
+        with ThreadPoolExecutor(_READERS) if waiting else nullcontext() as readers:
+            read = dict(zip(map(id, waiting), readers.map(OnDisk.read, waiting), strict=True)) if waiting else {}
+        pictures = [read.get(id(picture), picture) for picture in pictures]
         return _as_tensor(
             [
-                self._posed(self.pictures[which][..., top : top + size, left : left + size, :], pose)
-                for which, top, left, pose in places
+                self._posed(picture[..., top : top + size, left : left + size, :], pose)
+                for picture, (_, top, left, pose) in zip(pictures, places, strict=True)
             ]
         )
 
@@ -91,19 +113,38 @@ class CropBank:
         return crop.transpose(1, 0, 2) if pose & 4 else crop
 
 
+@dataclass(frozen=True)
+class OnDisk:
+    """A copy of a picture, or of a pair, that is read when a crop of it is wanted.   shape: (..., h, w, 3)."""
+
+    load: Callable[[], np.ndarray]
+    shape: tuple[int, ...]
+    nbytes = 0
+
+    def read(self) -> np.ndarray:
+        """Read and scale it: uint8. Raises LicLabError where it cannot be read any more."""
+        return _resized(self.load(), self.shape[-3:-1])
+
+
 def rescaled(picture: np.ndarray, smallest: int, factors: Iterable[float]) -> list[np.ndarray]:
     """Scale uint8 (h, w, 3), or several (n, h, w, 3) alike, by each of the factors with Lanczos; smaller copies first.
 
     Copies with a side below `smallest` are left out; if that is all of them, the picture itself is kept, or nothing.
     """
-    height, width = picture.shape[-3:-1]
+    return [_resized(picture, size) for size in copy_sizes(*picture.shape[-3:-1], smallest, factors)]
+
+
+def copy_sizes(height: int, width: int, smallest: int, factors: Iterable[float]) -> list[tuple[int, int]]:
+    """Give the (rows, columns) of the copies that `rescaled` makes of a picture, smaller ones first."""
     sizes = {(round(height * f), round(width * f)) for f in factors}
-    sizes = {size for size in sizes if min(size) >= smallest} or (
-        {(height, width)} if min(height, width) >= smallest else set()
-    )
-    views = [Picture.fromarray(view) for view in picture.reshape(-1, height, width, 3)]
-    every = [np.stack([view.resize((w, h), Picture.Resampling.LANCZOS) for view in views]) for h, w in sorted(sizes)]
-    return [copies.reshape(*picture.shape[:-3], *copies.shape[1:]) for copies in every]
+    sizes = {size for size in sizes if min(size) >= smallest}
+    return sorted(sizes) or ([(height, width)] if min(height, width) >= smallest else [])
+
+
+def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    views = [Picture.fromarray(view) for view in picture.reshape(-1, *picture.shape[-3:])]
+    copies = np.stack([view.resize(size[::-1], Picture.Resampling.LANCZOS) for view in views])
+    return copies.reshape(*picture.shape[:-3], *copies.shape[1:])
 
 
 def split(

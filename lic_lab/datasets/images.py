@@ -77,6 +77,16 @@ def write_bytes(path, data: bytes) -> None:
             draft.unlink()
 
 
+def image_size(path) -> tuple[int, int]:
+    """Give (rows, columns) of a picture as `read_image` would read it, from its head alone; raises LicLabError."""
+    try:
+        with Image.open(path) as picture:
+            turned = picture.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5 to 8 exchange rows and columns
+            return picture.size if turned else picture.size[::-1]
+    except Exception as error:  # parsers of foreign bytes raise almost anything
+        raise LicLabError(f"cannot read {str(path)!r}: {error}") from error
+
+
 def list_images(folder) -> list[Path]:
     """List the pictures of a folder (not of its subfolders), sorted by name, hidden files left out.
 

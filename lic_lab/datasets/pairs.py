@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from zlib import crc32
 
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lic_lab.datasets.crops import CropBank, center_crops, rescaled, split
-from lic_lab.datasets.images import list_images, read_image
+from lic_lab.datasets.crops import CropBank, OnDisk, center_crops, copy_sizes, rescaled, split
+from lic_lab.datasets.images import image_size, list_images, read_image
 from lic_lab.datasets.stereo import PairFiles, find_pairs, read_pair
 
 
@@ -27,10 +27,13 @@ class PairBank(CropBank):
     thing = "pair"
 
     def __init__(
-        self, files: Iterable[PairFiles | Path], *, smallest: int, scales: int = 3, warps: int = 3, seed: int = 0
-    ):
+        self, files: Iterable[PairFiles | Path], *, smallest: int, scales: int = 3, warps: int = 3, seed: int = 0,
+        memory: float = 4e9, progress: Callable[[int, int], None] = lambda done, total: None,
+    ):  # fmt: skip
         self.warps = warps
-        super().__init__(files, smallest=smallest, scales=scales, seed=seed)  # fills .pictures, each (2, h, w, 3)
+        super().__init__(  # fills .pictures, each (2, h, w, 3)
+            files, smallest=smallest, scales=scales, seed=seed, memory=memory, progress=progress
+        )
 
     def _copies(self, file: PairFiles | Path, smallest: int, rng: np.random.Generator) -> list[np.ndarray]:
         if isinstance(file, PairFiles):
@@ -40,6 +43,12 @@ class PairBank(CropBank):
             return []
         made = (_made_pair(picture, rng, smallest) for _ in range(self.warps))
         return [copy for pair in made for copy in rescaled(pair, smallest, rng.uniform(0.6, 1.0, 1))]
+
+    def _waiting(self, file: PairFiles | Path, smallest: int, rng: np.random.Generator) -> list[OnDisk]:
+        if isinstance(file, PairFiles):
+            sizes = copy_sizes(*image_size(file.left), smallest, rng.uniform(0.6, 1.0, self.scales))
+            return [OnDisk(lambda: read_pair(file), (2, *size, 3)) for size in sizes]
+        return []  # a made pair is known only once it is made, which takes too long for every crop
 
     def sample(self, batch: int, size: int, generator: torch.Generator) -> Tensor:
         """Cut `batch` crops, flipped at random: (batch, 2, 3, size, size), float in [0, 1], left view first.

@@ -30,8 +30,8 @@ __all__ = ["RECIPES", "Recipe", "card", "train", "warm_start"]
 def train(
     name: str, data: Iterable[str | Path], *, out: str | Path, preset: str = "lab", lmbda: float | None = None,
     switches: Mapping | None = None, validation: Iterable[str | Path] = (), epochs: int | None = None,
-    lr_epochs: tuple[int, ...] = (),
-    start_from: str | Path | None = None, resume: bool = False, threads: int | None = None, device: str | None = None,
+    lr_epochs: tuple[int, ...] = (), start_from: str | Path | None = None, resume: bool = False,
+    threads: int | None = None, device: str | None = None, memory: float = 4e9,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
     watch: Callable[[Progress], None] = lambda progress: None, control: Control | None = None, **changes,
 ) -> Path:  # fmt: skip
@@ -41,9 +41,11 @@ def train(
     validation: folders; without any, every 25th picture is held out.   lmbda: one fixed trade-off instead of the
     model's whole ladder.   switches: constructor arguments instead of the preset's (`presets.build`).
     epochs: instead of steps, how often every picture is taken; lr_epochs: instead of milestones.   start_from: weights
-    whose tensors are taken over where name and shape agree.   resume: go on from the state in `out`.   device: "cpu" or
-    "cuda".   changes: to the preset's `Recipe`, and crop= or batch_size= for all its stages.
-    progress(done, total, text) and watch(Progress) are called after every step; control pauses, resumes and stops.
+    whose tensors are taken over where name and shape agree.   resume: go on from the state in `out`.
+    device: "cpu" or "cuda".   memory: bytes of pictures to hold, see `CropBank`.   changes: to the preset's `Recipe`,
+    and crop= or batch_size= for all its stages.
+    progress(done, total, text) is called for every picture read, then after every step, as watch(Progress) is; control
+    pauses, resumes and stops.
     Ctrl-C saves the state and stops. Pictures that cannot be read are left out, each with a warning.
 
     `out` holds state.pt, history.json, train.log, TensorBoard's events, NAME.safetensors (the best on the validation
@@ -62,7 +64,7 @@ def train(
     torch.manual_seed(recipe.seed)
     model = build(name, preset, lambdas=None if lmbda is None else (lmbda,), **(switches or {}))
     taken = warm_start(model, start_from) if start_from and not resume else 0
-    bank, held = _pictures(model.views == 2, data, list(validation), recipe)
+    bank, held = _pictures(model.views == 2, data, list(validation), recipe, memory=memory, progress=progress)
     recipe = recipe_for(preset, **changes | _in_steps(epochs, lr_epochs, bank.used / recipe.crops[-1][2]))
     processes = Processes(device)
     keep = partial(_keep, out=out, name=name, preset=preset)
@@ -95,7 +97,9 @@ def _in_steps(epochs: int | None, lr_epochs: tuple[int, ...], epoch: float) -> d
     return steps | falls
 
 
-def _pictures(stereo: bool, data: list, validation: list, recipe: Recipe) -> tuple[CropBank, Tensor]:
+def _pictures(
+    stereo: bool, data: list, validation: list, recipe: Recipe, *, memory: float, progress: Callable
+) -> tuple[CropBank, Tensor]:
     """Read what to learn from, and cut what to validate on."""
     listed = split_pairs if stereo else split
     training, held = listed(data)
@@ -106,7 +110,9 @@ def _pictures(stereo: bool, data: list, validation: list, recipe: Recipe) -> tup
         what = "pairs or pictures" if stereo else "pictures"
         raise LicLabError(f"{len(training)} {what} are too few: give at least 13, so that one can be held out")
     side = max(c for _, c, _ in recipe.crops)
-    bank = (PairBank if stereo else CropBank)(training, smallest=side, seed=recipe.seed)
+    kind = PairBank if stereo else CropBank
+    tell = lambda done, total: progress(done, total, "reading pictures")  # noqa: E731
+    bank = kind(training, smallest=side, seed=recipe.seed, memory=memory, progress=tell)
     for reason in bank.skipped:
         warnings.warn(f"left out: {reason}", stacklevel=3)
     crops = center_pairs if stereo else center_crops

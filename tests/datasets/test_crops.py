@@ -5,9 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image as Picture
 
-from lic_lab.datasets.crops import CropBank, center_crops, split
-from lic_lab.datasets.images import write_image
+from lic_lab.datasets.crops import CropBank, OnDisk, center_crops, split
+from lic_lab.datasets.images import image_size, read_image, write_image
 from lic_lab.errors import LicLabError
 
 
@@ -140,3 +141,39 @@ def test_center_crops_are_the_middle_of_every_picture_that_has_one(folder):
     assert (255 * x[2, 0, :, 0]).round().tolist() == list(range(67, 132))  # of 200 rows
     with pytest.raises(LicLabError, match="no validation picture has both sides of 300 pixels"):
         center_crops([folder / "3.png"], 300)
+
+
+# Sets that do not fit into memory
+
+
+def test_pictures_beyond_the_memory_are_read_for_every_crop_and_give_the_same_ones(folder):
+    files = sorted(folder.iterdir())
+    held, read = (CropBank(files, smallest=48, memory=memory) for memory in (1e9, 30_000))
+    kinds = [isinstance(picture, OnDisk) for picture in read.pictures]
+    assert kinds == sorted(kinds) and 0 < sum(kinds) < len(kinds)
+    assert [p.shape for p in read.pictures] == [p.shape for p in held.pictures] and read.used == held.used == 4
+    assert torch.equal(held.sample(20, 48, generator()), read.sample(20, 48, generator()))
+
+
+def test_a_picture_that_its_camera_turned_has_the_size_it_is_read_with(tmp_path):
+    exif = Picture.Exif()
+    exif[0x0112] = 6
+    Picture.fromarray(ramp(60, 90)).save(tmp_path / "a.jpg", exif=exif)
+    assert image_size(tmp_path / "a.jpg") == read_image(tmp_path / "a.jpg").shape[:2] == (90, 60)
+    (tmp_path / "b.png").write_bytes(b"nothing")
+    with pytest.raises(LicLabError, match=r"cannot read .*b\.png"):
+        image_size(tmp_path / "b.png")
+
+
+def test_a_head_that_cannot_be_read_is_named_as_well(folder):
+    for number in range(10, 20):
+        shutil.copy(folder / "3.png", folder / f"{number}.png")
+    (folder / "15.png").write_bytes(b"nothing")
+    bank = CropBank(sorted(folder.iterdir()), smallest=48, memory=1)
+    assert len(bank.skipped) == 1 and "15.png" in bank.skipped[0] and bank.used == 13
+
+
+def test_reading_a_folder_is_told(folder):
+    told = []
+    CropBank(sorted(folder.iterdir()), smallest=48, progress=lambda *now: told.append(now))
+    assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]

@@ -203,3 +203,11 @@ def test_pictures_beside_pairs_are_left_out_aloud(tmp_path):
     with pytest.warns(UserWarning, match="its 1 other pictures are left out"):
         training, held = split_pairs([tmp_path], every=2)
     assert [pair.name for pair in training + held] == ["1", "2"]
+
+
+def test_pairs_beyond_the_memory_are_read_for_every_crop_and_give_the_same_ones(folder):
+    pairs = find_pairs(folder)
+    held, read = (PairBank(pairs, smallest=48, memory=memory) for memory in (1e9, 1))
+    assert [p.shape for p in read.pictures] == [p.shape for p in held.pictures]
+    crops = [bank.sample(12, 48, torch.Generator().manual_seed(0)) for bank in (held, read)]
+    assert torch.equal(*crops)

@@ -52,22 +52,18 @@ class Control:
 
 @contextmanager
 def patient_signals() -> Iterator[threading.Event]:
-    """Let Ctrl-C, and the SIGTERM of a batch system, wait to be asked for; a second one interrupts at once.
+    """Let Ctrl-C, and the SIGTERM of a batch system, wait to be asked for; a second one of a kind acts at once.
 
-    Gives an event that is set once one came. Where signals cannot be caught, outside the main thread, it never is.
+    Gives an event that is set once one came; torchrun sends its processes one of each. Where signals cannot be caught, outside the main thread, it never is.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
 
-    def note(*_) -> None:
+    def note(number: int, _) -> None:
         asked.set()
-        restore()
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(number, before[number])
 
     before = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
@@ -75,4 +71,5 @@ def patient_signals() -> Iterator[threading.Event]:
     try:
         yield asked
     finally:
-        restore()
+        for number, handler in before.items():
+            signal.signal(number, handler)

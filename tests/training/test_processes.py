@@ -104,6 +104,21 @@ def test_two_processes_give_the_losses_of_one(pictures, tmp_path):
     assert "2 processes" in load_weights(tmp_path / "2" / "charm.safetensors").card["hardware"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Linux and macOS")
+def test_two_processes_that_are_interrupted_end_after_the_same_step_and_save_it(pictures, tmp_path):
+    words = ["hyperprior", pictures, "--steps", "5000", "--every", "20", "--out", tmp_path]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    run = subprocess.Popen(command(*words, processes=2), env=environment, **quiet)
+    while run.poll() is None and not (tmp_path / "history.json").exists():
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)  # torchrun hands it on, and a SIGTERM right behind it
+    run.wait(60)
+    step = torch.load(tmp_path / "state.pt", weights_only=True)["progress"]["step"]
+    assert f"interrupted at step {step}" in (tmp_path / "train.log").read_text()
+    assert 20 <= step < 5000
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 on this system")
 def test_a_run_killed_at_any_moment_goes_on_with_the_numbers_of_one_that_was_not(pictures, tmp_path):
     words = ["hyperprior", pictures, "--steps", "60", "--every", "3"]

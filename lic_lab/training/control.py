@@ -54,7 +54,8 @@ class Control:
 def patient_signals() -> Iterator[threading.Event]:
     """Let Ctrl-C, and the SIGTERM of a batch system, wait to be asked for; a second one of a kind acts at once.
 
-    Gives an event that is set once one came; torchrun sends its processes one of each. Where signals cannot be caught, outside the main thread, it never is.
+    Gives an event that is set once one came; torchrun sends its processes one of each. Where signals cannot be caught,
+    outside the main thread, it never is.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():

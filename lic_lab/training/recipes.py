@@ -24,8 +24,6 @@ from lic_lab.training.loop import Progress, Trainer
 from lic_lab.training.processes import Processes
 from lic_lab.training.recipe import RECIPES, Recipe, recipe_for
 
-__all__ = ["RECIPES", "Recipe", "card", "train", "warm_start"]
-
 
 def train(
     name: str, data: Iterable[str | Path], *, out: str | Path, preset: str = "lab", lmbda: float | None = None,

@@ -39,18 +39,17 @@ test-slow: $(READY)  ## Run the slow tests too (wheel build, notebooks, training
 readme: $(READY)  ## Run the demo and put its table and picture into README.md (after new weights)
 	$(BIN)/python .ci/refresh_readme.py
 
-KODAK ?= data/kodak
-results: $(READY)  ## Measure the shipped weights and the classical codecs on Kodak (KODAK=folder) and write the cards
-	$(BIN)/lic-lab compare $(KODAK) --curves --out out/kodak \
-	  --codecs charm,jpeg,jpeg-444,webp,jpeg2000,heif,avif,avif-default,jxl
-	cp out/kodak/rd.csv data/results/kodak.csv && cp out/kodak/rd.png data/results/kodak.png
+KODAK ?= kodak
+results: $(READY)  ## Measure the shipped weights and the classical codecs on Kodak and write the cards; go on if killed
+	$(BIN)/lic-lab evaluate charm,jpeg,jpeg-444,webp,jpeg2000,heif,avif,avif-default,jxl $(KODAK) --out out/kodak
+	cp out/kodak/rows.csv data/results/kodak.csv && cp out/kodak/rd.png data/results/kodak.png
 	for file in data/weights/*.safetensors; do $(BIN)/lic-lab info $$file > $${file%.safetensors}.md; done
 
 STEREO ?= data/stereo
 results-stereo: $(READY)  ## Measure stereo codecs on the pairs of a folder (STEREO=folder) and the bundled one
-	$(BIN)/lic-lab compare $(STEREO) motorcycle --stereo --curves --out out/stereo \
-	  --codecs bisic,hevc-pair,pair:charm,pair:jpeg,pair:webp,pair:jpeg2000,pair:avif
-	cp out/stereo/rd.csv data/results/stereo.csv && cp out/stereo/rd.png data/results/stereo.png
+	$(BIN)/lic-lab evaluate bisic,hevc-pair,pair:charm,pair:jpeg,pair:webp,pair:jpeg2000,pair:avif \
+	  motorcycle $(STEREO) --stereo --name stereo --out out/stereo
+	cp out/stereo/rows.csv data/results/stereo.csv && cp out/stereo/rd.png data/results/stereo.png
 	$(BIN)/lic-lab info data/weights/bisic.safetensors > data/weights/bisic.md
 
 lint: $(READY)  ## Check style and formatting

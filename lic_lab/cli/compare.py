@@ -19,15 +19,15 @@ from lic_lab.terminal import bar, console, say
 @click.option("--out", type=PATH, metavar="DIR", help="Keep the coded files, the numbers and a sheet per picture here.")
 @click.option("--stereo", is_flag=True, help="PICTURES are a left and a right view, or folders of stereo pairs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON instead of a table.")
-@click.option("--curves", is_flag=True, help="Measure from 0.1 to 1.2 bpp, print BD-rates; DIR gets rd.csv, rd.png.")
-def compare(pictures, codecs, bpp, out, stereo, as_json, curves):
+def compare(pictures, codecs, bpp, out, stereo, as_json):
     """Encode PICTURES (files, folders; without any, the bundled ones) with several codecs at one size.
 
     \b
     lic-lab compare
     lic-lab compare photo.png --codecs charm,jpeg,avif --bpp 0.2 --out comparison
-    lic-lab compare kodak/ --codecs jpeg,charm,jpeg2000 --curves --out curves
     lic-lab compare left.png right.png --stereo --codecs bisic,hevc-pair,pair:charm
+
+    For curves over many rates: lic-lab evaluate.
     """
     from lic_lab.evaluation import sweep
     from lic_lab.evaluation.report import comparison_table
@@ -36,8 +36,6 @@ def compare(pictures, codecs, bpp, out, stereo, as_json, curves):
         raise LicLabError(f"{str(out)!r} is a file: name a folder for the output")
     images = sweep.gather_pairs(pictures) if stereo else sweep.gather_images(pictures)
     chosen = sweep.gather_codecs(names(codecs), views=2 if stereo else 1)
-    if curves:
-        return _curves(images, chosen, out, as_json)
     with bar("comparing") as progress:
         rows = sweep.compare(images, chosen, bpp=bpp, progress=progress)
     if as_json:
@@ -46,23 +44,6 @@ def compare(pictures, codecs, bpp, out, stereo, as_json, curves):
         console().print(comparison_table(rows, f"At most {bpp:g} bits per pixel, whole files"))
     if out:
         _keep(images, rows, out)
-
-
-def _curves(images, chosen, out: Path | None, as_json: bool) -> None:
-    """Measure curves, print the BD-rates, and keep rows and picture in `out`."""
-    from lic_lab.evaluation import curves
-    from lic_lab.evaluation.report import bd_rate_table
-    from lic_lab.plots.rd import rd_figure
-
-    with bar("measuring") as progress:
-        rows = curves.measure_curves(images, chosen, progress=progress)
-    click.echo(json.dumps(rows, indent=1)) if as_json else console().print(bd_rate_table(rows, len(images)))
-    if out:
-        out.mkdir(parents=True, exist_ok=True)
-        curves.write_rows(rows, out / "rd.csv")
-        title = f"Mean of {len(images)} pictures, real files"
-        rd_figure(curves.mean_points(rows), title=title).savefig(out / "rd.png", dpi=110)
-        say(f"{len(rows)} files were measured: {out / 'rd.csv'}, {out / 'rd.png'}")
 
 
 def _keep(images, rows, out: Path) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 
 from lic_lab.datasets.bundled import data_path
-from lic_lab.evaluation.curves import bd_table, read_rows
+from lic_lab.evaluation.curves import averages, bd_table, read_rows
 from lic_lab.models.checkpoints import load_weights
 
 MEASURED = {  # by the number of views: title, table in data/results, codecs to compare with
@@ -84,10 +83,8 @@ def _measured(rows: Sequence[Mapping], name: str, title: str, anchors: Sequence[
         "| quality | bpp | PSNR dB | MS-SSIM |",
         "|---|---|---|---|",
     ]
-    for quality in dict.fromkeys(row["quality"] for row in mine):
-        point = [row for row in mine if row["quality"] == quality]
-        bpp, psnr, similarity = (fmean(row[key] for row in point) for key in ("bpp", "psnr_db", "ms_ssim"))
-        lines.append(f"| {quality:.3f} | {bpp:.4f} | {psnr:.2f} | {similarity:.4f} |")
+    for point in averages(mine):
+        lines.append("| {quality:.3f} | {bpp:.4f} | {psnr_db:.2f} | {ms_ssim:.4f} |".format(**point))
     against = bd_table(rows)[name]
     lines += ["", "| BD-rate (PSNR) against | % |", "|---|---|"]
     lines += [f"| {anchor} | {against[anchor]:+.1f} |" for anchor in anchors if anchor in against]

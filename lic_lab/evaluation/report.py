@@ -1,14 +1,16 @@
 """Rows of numbers as tables for a terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from rich.box import HORIZONTALS
 from rich.markup import escape
 from rich.table import Table
 
-from lic_lab.evaluation.curves import bd_table
+from lic_lab.evaluation.means import gaps, mean_curves, shared_pictures
 from lic_lab.evaluation.sweep import Row
+from lic_lab.evaluation.tables import BOLD, PLAIN, Sheet, averages_sheet, matrix_sheet
 
 
 def comparison_table(rows: Sequence[Row], title: str = "") -> Table:
@@ -41,16 +43,27 @@ def codec_table(rows: Iterable) -> Table:
     return table
 
 
-def bd_rate_table(rows: Sequence[Mapping], pictures: int) -> Table:
+def average_table(rows: Sequence[Mapping], dataset: str = "") -> Table:
+    """Show the averages of every codec at every quality, over the pictures that all of them share."""
+    return sheet_table(averages_sheet(rows), f"{dataset}: " if dataset else "")
+
+
+def bd_rate_table(rows: Sequence[Mapping]) -> Table:
     """Show the BD-rate of PSNR, in percent, of every codec (row) against every codec (column); negative is better."""
-    numbers = bd_table(rows)
-    title = f"BD-rate (PSNR, mean of {pictures} pictures, whole files), % against"
-    table = Table(title=title, title_justify="left", box=HORIZONTALS, pad_edge=False)
-    table.add_column("codec", no_wrap=True)
-    for anchor in numbers:
-        table.add_column(escape(anchor), justify="right", no_wrap=True)
-    for codec, against in numbers.items():
-        table.add_row(escape(codec), *("-" if value != value else f"{value:+.1f}" for value in against.values()))
+    remark = shared_pictures(rows)[1]
+    return sheet_table(replace(matrix_sheet(gaps(mean_curves(rows))), notes=(remark,) if remark else ()))
+
+
+def sheet_table(sheet: Sheet, before: str = "") -> Table:
+    """Show a table of `lic_lab.evaluation.tables` in a terminal, its notes below; before: words before its caption."""
+    notes = escape("\n".join(sheet.notes)) or None
+    how = {"title_justify": "left", "caption_justify": "left", "box": HORIZONTALS, "pad_edge": False}
+    how["collapse_padding"] = True  # nine codecs side by side in 100 columns
+    table = Table(title=escape(f"{before}{sheet.caption}"), caption=notes, **how)
+    for number, name in enumerate(sheet.head):
+        table.add_column(escape(name), justify="left" if number < sheet.words else "right", no_wrap=True)
+    for row in sheet.body:
+        table.add_row(*(escape(cell).replace(BOLD, "[bold]").replace(PLAIN, "[/bold]") for cell in row))
     return table
 
 

@@ -2,23 +2,29 @@
 
 import json
 import math
-import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+import torch
 
 from lic_lab import codecs as registry
 from lic_lab.codecs.base import ImageCodec
+from lic_lab.codecs.external import ExternalCodec
+from lic_lab.codecs.learned import LearnedCodec
+from lic_lab.codecs.separate import Separate
 from lic_lab.datasets.bundled import bundled_paths
 from lic_lab.datasets.images import list_images, read_image, write_bytes
-from lic_lab.datasets.stereo import find_pairs, motorcycle, read_pair
+from lic_lab.datasets.stereo import PairFiles, find_pairs, motorcycle, read_pair
 from lic_lab.errors import LicLabError
-from lic_lab.metrics.quality import MS_SSIM_MIN_SIDE, ms_ssim, psnr
+from lic_lab.evaluation.memory import timed
+from lic_lab.metrics.quality import LPIPS_MIN_SIDE, MS_SSIM_MIN_SIDE, SSIM_MIN_SIDE, lpips, ms_ssim, psnr, ssim
 from lic_lab.metrics.rate import bpp as bits_per_pixel
+from lic_lab.ops.color import image_to_tensor
 
 USUAL = {
     1: ("charm", "jpeg", "jpeg2000", "webp", "avif"),
@@ -29,6 +35,10 @@ USUAL = {
 
 BUNDLED = "motorcycle"
 """The name of the stereo pair that is always there."""
+
+QUALITIES = {"ssim": (ssim, SSIM_MIN_SIDE), "ms_ssim": (ms_ssim, MS_SSIM_MIN_SIDE), "lpips": (lpips, LPIPS_MIN_SIDE)}
+METRICS = (*QUALITIES, "estimated_bpp", "peak_memory_mb")
+"""What `measure` can measure beside size, PSNR and seconds."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,9 @@ class Row:
     encode_seconds: uint8 picture to bytes, once, at that quality.   decode_seconds: back again; both on the wall clock,
     without files, loading of weights, and the search for the quality.   reconstruction: uint8 (h, w, 3), or (2, h, w,
     3).   data: the file.   suffix: how its name ends.   view_psnr_db: of the left and the right view, () of a picture.
+    The rest is NaN, or (), unless `measure` was asked for it.   ssim, lpips: as ms_ssim.   estimated_bpp: what a
+    learned codec's entropy model expects of the same picture at the same quality.   peak_memory_mb: of encoding or of
+    decoding, whichever needs more, see `memory.timed`.   view_ms_ssim: of both views.
     """
 
     codec: str
@@ -56,9 +69,14 @@ class Row:
     data: bytes
     suffix: str
     view_psnr_db: tuple[float, ...] = ()
+    ssim: float = math.nan
+    lpips: float = math.nan
+    estimated_bpp: float = math.nan
+    peak_memory_mb: float = math.nan
+    view_ms_ssim: tuple[float, ...] = ()
 
     def numbers(self) -> dict:
-        """Everything that fits in a JSON file; a NaN becomes None, and `view_psnr_db` is there for pairs only."""
+        """What `compare` measures, as JSON takes it; a NaN becomes None, and `view_psnr_db` is there for pairs only."""
         names = ("codec", "image", "quality", "bytes", "bpp", "psnr_db", "ms_ssim", "encode_seconds", "decode_seconds")
         values = {name: getattr(self, name) for name in names}
         values = {name: None if value != value else value for name, value in values.items()}
@@ -69,19 +87,42 @@ def gather_images(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
     """Read pictures, and all pictures of folders, as name -> uint8 (h, w, 3); two of one name get a number.
 
     Without sources, the bundled pictures that are stored without loss: on the others JPEG would meet its own traces.
-    Raises LicLabError for what cannot be read and for folders without pictures.
+    What cannot be read is left out with a warning. Raises LicLabError for names where nothing is, for folders without
+    pictures, and where nothing can be read.
     """
     paths = [Path(source) for source in sources]
     if not paths:
         paths = [path for path in bundled_paths().values() if path.suffix == ".png"]
-    images = {}
+    files = []
     for path in paths:
         inside = list_images(path) if path.is_dir() else [path]
         if not inside:
             raise LicLabError(f"there are no pictures in {str(path)!r}")
-        for file in inside:
-            images[_new_name(file.stem, images)] = read_image(file)
+        if not inside[0].exists():
+            raise LicLabError(f"no such picture or folder: {str(path)!r}")
+        files += inside
+    images = {}
+    for file, image in readable(files, read_image):
+        images[_new_name(file.stem, images)] = image
     return images
+
+
+def readable(sources: Iterable, read: Callable) -> Iterator[tuple[object, np.ndarray]]:
+    """Give (source, what `read` makes of it) of all that can be read; the others are left out with a warning.
+
+    Raises LicLabError where none can be.
+    """
+    sources, bad = list(sources), []
+    for source in sources:
+        try:
+            image = read(source)
+        except LicLabError as error:
+            bad.append(error)
+            warnings.warn(f"left out: {error}", stacklevel=3) if len(sources) > 1 else None
+        else:
+            yield source, image
+    if len(bad) == len(sources):
+        raise LicLabError(f"none of the {len(bad)} can be read; the first: {bad[0]}" if len(bad) > 1 else bad[0])
 
 
 def gather_pairs(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
@@ -110,12 +151,16 @@ def gather_pairs(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
             raise LicLabError(
                 f"there are no stereo pairs in {str(path)!r}: see lic_lab.datasets.stereo.NAMINGS for names"
             )
-        for both in inside:
-            try:
-                pairs[_new_name(both.name.replace("/", "-"), pairs)] = read_pair(both)
-            except LicLabError as error:
-                raise LicLabError(f"the pair {both.name!r} in {path}: {error}") from error
+        for both, pair in readable(inside, partial(_named_pair, folder=path)):
+            pairs[_new_name(both.name.replace("/", "-"), pairs)] = pair
     return pairs
+
+
+def _named_pair(both: PairFiles, folder: Path) -> np.ndarray:
+    try:
+        return read_pair(both)
+    except LicLabError as error:
+        raise LicLabError(f"the pair {both.name!r} in {folder}: {error}") from error
 
 
 def gather_codecs(names: Iterable[str] = (), *, views: int = 1) -> list[ImageCodec]:
@@ -155,7 +200,7 @@ def compare(
             fitting(codec, image.ndim - 2)
     pairs = [(name, codec) for name in images for codec in codecs]
     for codec in codecs:
-        _warm_up(codec)
+        warm_up(codec)
     rows = []
     for done, (name, codec) in enumerate(pairs):
         progress(done, len(pairs), f"{codec.name}, {name}")
@@ -169,35 +214,59 @@ def compare(
     return rows
 
 
-def measure(codec: ImageCodec, name: str, image: np.ndarray, **target) -> Row:
+def measure(
+    codec: ImageCodec, name: str, image: np.ndarray, *, metrics: Collection[str] = ("ms_ssim",), **target
+) -> Row:
     """Encode and decode one uint8 picture (h, w, 3), for a target as `compress` takes it (`bpp=0.25`), and measure.
 
-    A codec of stereo pairs takes uint8 (2, h, w, 3). Raises LicLabError where the target cannot be met.
+    A codec of stereo pairs takes uint8 (2, h, w, 3). metrics: of METRICS. Raises LicLabError where the target cannot
+    be met, and where "lpips" is asked for without its weights.
     """
     quality = find_quality(codec, image, **target)
-    start = time.perf_counter()
-    data = codec.encode(image, quality)
-    encoded = time.perf_counter()
-    decoded_image = codec.decode(data)
-    decoded = time.perf_counter()
+    how = {"memory": "peak_memory_mb" in metrics, "programs": isinstance(_one_view(codec), ExternalCodec)}
+    coded = timed(lambda: codec.encode(image, quality), **how)
+    back = timed(lambda: codec.decode(coded.result), **how)
     height, width = image.shape[-3:-1]
-    views = list(zip(*(a.reshape(-1, height, width, 3) for a in (image, decoded_image)), strict=True))
-    large = min(height, width) >= MS_SSIM_MIN_SIDE
+    views = list(zip(*(a.reshape(-1, height, width, 3) for a in (image, back.result)), strict=True))
+    large = [metric for metric in metrics if metric in QUALITIES and min(height, width) >= QUALITIES[metric][1]]
+    found = {metric: tuple(QUALITIES[metric][0](a, b) for a, b in views) for metric in large}
+    nan = (math.nan,)
     return Row(
         codec=codec.name,
         image=name,
         quality=quality,
-        bytes=len(data),
-        bpp=bits_per_pixel(data, height, width, codec.views),
-        psnr_db=codec.psnr_db(image, decoded_image),
-        ms_ssim=fmean(ms_ssim(a, b) for a, b in views) if large else math.nan,
-        encode_seconds=encoded - start,
-        decode_seconds=decoded - encoded,
-        reconstruction=decoded_image,
-        data=data,
+        bytes=len(coded.result),
+        bpp=bits_per_pixel(coded.result, height, width, codec.views),
+        psnr_db=codec.psnr_db(image, back.result),
+        ms_ssim=fmean(found.get("ms_ssim", nan)),
+        encode_seconds=coded.seconds,
+        decode_seconds=back.seconds,
+        reconstruction=back.result,
+        data=coded.result,
         suffix=codec.suffix,
         view_psnr_db=tuple(psnr(a, b) for a, b in views) if codec.views > 1 else (),
+        ssim=fmean(found.get("ssim", nan)),
+        lpips=fmean(found.get("lpips", nan)),
+        estimated_bpp=estimated_bpp(codec, image, quality) if "estimated_bpp" in metrics else math.nan,
+        peak_memory_mb=max(coded.peak_mb, back.peak_mb),
+        view_ms_ssim=found.get("ms_ssim", ()) if codec.views > 1 else (),
     )
+
+
+@torch.no_grad()
+def estimated_bpp(codec: ImageCodec, image: np.ndarray, quality: float) -> float:
+    """What the entropy model of a learned codec expects the picture to cost, in bits per pixel of all views.
+
+    It is `model(x, rate)` of the same picture at the same rate, without header and checksum; NaN for other codecs.
+    """
+    mono = _one_view(codec)
+    if not isinstance(mono, LearnedCodec):
+        return math.nan
+    rate = quality if mono.model.rates > 1 else 0.0
+    device = next(mono.model.parameters()).device
+    views = [image_to_tensor(view).to(device) for view in image.reshape(-1, *image.shape[-3:])]
+    inputs = views if mono.views == 1 else [torch.stack(views, dim=1)]  # "pair:" codes each view by itself
+    return fmean(float(mono.model(x, rate).bpp) for x in inputs)
 
 
 def find_quality(codec: ImageCodec, image: np.ndarray, **target) -> float:
@@ -241,7 +310,11 @@ def fitting(codec: ImageCodec, views: int) -> ImageCodec:
     return codec
 
 
-def _warm_up(codec: ImageCodec) -> None:
+def _one_view(codec: ImageCodec) -> ImageCodec:
+    return codec.mono if isinstance(codec, Separate) else codec
+
+
+def warm_up(codec: ImageCodec) -> None:
     """One small picture there and back, so that loading and just-in-time compilation are not measured."""
     ramp = np.linspace(0, 255, 64 * 64 * 3).astype(np.uint8).reshape(64, 64, 3)
     codec.decode(codec.encode(ramp if codec.views == 1 else np.stack([ramp, ramp[:, ::-1]]), codec.default_quality))

@@ -53,14 +53,16 @@ def picture_grid(
     cell: int = 240,
     zoom: int = 3,
     note: str = "",
+    captions: Sequence[Sequence[str]] = (),
 ) -> Pillow.Image:
     """Draw the original and every row's reconstruction side by side, above a magnified detail and the numbers.
 
     original: uint8 (h, w, 3); the views of a stereo pair, (2, h, w, 3), stand one below the other. rows: records with
     codec, bytes, bpp, psnr_db, ms_ssim and reconstruction (uint8 like the original), for instance from
     `lic_lab.evaluation.sweep.compare`. detail: the square to magnify, by default the busiest one. cell: width of a
-    column in pixels. zoom: whole-number magnification of the detail. note: a line at the bottom. Returns an RGB Pillow
-    picture; a notebook shows it as it is. Raises LicLabError where a reconstruction has another size than the original.
+    column in pixels. zoom: whole-number magnification of the detail. note: a line at the bottom. captions: lines below
+    each row's pictures, by default its bytes, bpp, PSNR and MS-SSIM. Returns an RGB Pillow picture; a notebook shows it
+    as it is. Raises LicLabError where a reconstruction has another size than the original.
     """
     for row in rows:
         if row.reconstruction.shape != original.shape:
@@ -74,14 +76,14 @@ def picture_grid(
     tops = {"label": MARGIN, "picture": MARGIN + LINE + 8}
     tops["detail"] = tops["picture"] + thumb.height + GAP
     tops["numbers"] = tops["detail"] + detail.side * zoom + 8
-    columns = 1 + len(rows)
-    tops["note"] = tops["numbers"] + 3 * LINE + 6
+    columns, captions = 1 + len(rows), captions or [_numbers(row) for row in rows]
+    tops["note"] = tops["numbers"] + max(map(len, captions), default=3) * LINE + 6
     size = (2 * MARGIN + columns * cell + (columns - 1) * GAP, tops["note"] + (LINE if note else 0) + MARGIN - 12)
     sheet = Pillow.new("RGB", size, PAPER)
     raw = original.nbytes
     _column(sheet, 0, tops, original, detail, zoom, cell, "original", [f"{raw:,} bytes", "24 bpp"])
-    for number, (row, picture) in enumerate(zip(rows, decoded, strict=True), start=1):
-        _column(sheet, number, tops, picture, detail, zoom, cell, row.codec, _numbers(row))
+    for number, (row, picture, lines) in enumerate(zip(rows, decoded, captions, strict=True), start=1):
+        _column(sheet, number, tops, picture, detail, zoom, cell, row.codec, lines)
     ImageDraw.Draw(sheet).text((MARGIN, tops["note"]), note, fill=SOFT, font=font(13))
     _mark(sheet, tops["picture"], thumb.width / original.shape[1], detail, (cell - thumb.width) // 2)
     return sheet

@@ -2,13 +2,66 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from html import escape
+from itertools import cycle
+from textwrap import fill
 
 from lic_lab.errors import LicLabError
-from lic_lab.plots.palette import order, style
+from lic_lab.plots.palette import STYLES, Style, order, style
 
-AXES = {"psnr_db": "PSNR (dB)", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "lpips": "LPIPS (lower is better)"}
+AXES = {
+    "psnr_db": "PSNR (dB)",
+    "ms_ssim": "MS-SSIM",
+    "ms_ssim_db": "MS-SSIM (dB)",
+    "ssim": "SSIM",
+    "lpips": "LPIPS (lower is better)",
+}
+RATE = "Rate (bits per pixel of the whole file)"
+PUBLISHED = "published:"  # how the names of curves begin that were not measured here
+
+
+def looks(names: Iterable[str]) -> dict[str, Style]:
+    """How the codecs of one figure are drawn: as the palette says, and strangers in colours that nobody else has there.
+
+    Published curves ("published:vtm") take the colour of their codec, a broken line and the label "vtm (published)".
+    """
+    names = sorted(dict.fromkeys(names), key=_place)
+    found = {name: _look(name) for name in names}
+    grey = style("").color
+    taken = {look.color for look in found.values()}
+    markers = cycle("ovs^D<P>Xph")
+    for name, look in found.items():
+        color = look.color
+        if color == grey and name not in STYLES:
+            taken.add(color := _farthest(taken))
+        marker = next(markers) if look.marker in "x+" or name.startswith(PUBLISHED) else look.marker
+        found[name] = replace(look, color=color, marker=marker)
+    return found
+
+
+def _farthest(taken: Iterable[str]) -> str:
+    """The colour of the palette that looks least like those taken."""
+    from matplotlib.colors import to_rgb
+    from skimage.color import rgb2lab
+
+    pool = list(dict.fromkeys(look.color for look in STYLES.values()))
+    places = {color: rgb2lab(to_rgb(color)).tolist() for color in {*pool, *taken}}
+    return max(pool, key=lambda color: min((math.dist(places[color], places[other]) for other in taken), default=0))
+
+
+def _look(name: str) -> Style:
+    if not name.startswith(PUBLISHED):
+        return style(name)
+    codec, _, target = name.removeprefix(PUBLISHED).partition(":")
+    label = f"{codec}, {target} (published)" if target else f"{codec} (published)"
+    return replace(style(codec), label=label, dash="--")
+
+
+def _place(name: str) -> tuple[bool, int]:
+    """Where a codec stands in a legend: measured ones in the palette's order, then published ones."""
+    return name.startswith(PUBLISHED), order(name.removeprefix(PUBLISHED).partition(":")[0])
 
 
 def rd_points(rows: Iterable, metric: str = "psnr_db") -> dict[tuple[str, str], list[tuple[float, float]]]:
@@ -21,7 +74,7 @@ def rd_points(rows: Iterable, metric: str = "psnr_db") -> dict[tuple[str, str], 
     curves = defaultdict(list)
     for row in rows:
         curves[row.codec, row.image].append((row.bpp, getattr(row, metric)))
-    return {key: sorted(curves[key]) for key in sorted(curves, key=lambda key: order(key[0]))}
+    return {key: sorted(curves[key]) for key in sorted(curves, key=lambda key: _place(key[0]))}
 
 
 def rd_figure(rows: Iterable, *, metric: str = "psnr_db", title: str = "", size: tuple[float, float] = (7.2, 4.4)):
@@ -32,21 +85,99 @@ def rd_figure(rows: Iterable, *, metric: str = "psnr_db", title: str = "", size:
     """
     import matplotlib.pyplot as plt
 
-    curves = rd_points(rows, metric)
     figure, axes = plt.subplots(figsize=size, layout="constrained")
-    seen = set()
-    for (codec, _), points in curves.items():
-        look = style(codec)
-        label = None if codec in seen else look.label
-        seen.add(codec)
-        axes.plot(*zip(*points, strict=True), color=look.color, marker=look.marker, ls=look.dash, ms=6, label=label)
-    axes.set(xlabel="Rate (bits per pixel of the whole file)", ylabel=AXES[metric], title=title)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    if curves:
+    _draw(axes, list(rows), metric)
+    axes.set_title(title)
+    if axes.lines:
         axes.legend(frameon=False)
     plt.close(figure)  # the notebook shows the returned figure once, not twice
     return figure
+
+
+def rd_panels(
+    curves: Mapping[str, Sequence], *, title: str = "", missing: Mapping[str, str] | None = None, note: str = ""
+):
+    """Draw one panel per metric, side by side, under one legend; where published curves come from stands below.
+
+    curves: metric -> rows as for `rd_points`; published ones have codec "published:..." and a source. missing: metric
+    -> why its panel is empty. note: a line below. Returns a matplotlib Figure.
+    """
+    import matplotlib.pyplot as plt
+
+    missing, metrics = missing or {}, [*curves, *(missing or {})]
+    known = looks(row.codec for rows in curves.values() for row in rows)
+    figure, panels = plt.subplots(
+        1, len(metrics), figsize=(5.2 * len(metrics) + 2.2, 4.6), layout="constrained", squeeze=False
+    )
+    handles: dict[str, object] = {}
+    for axes, metric in zip(panels[0], metrics, strict=True):
+        if metric in missing:
+            _explain(axes, metric, missing[metric])
+            continue
+        _draw(axes, curves[metric], metric, known)
+        handles |= {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
+    named = [look.label for look in known.values() if look.label in handles]
+    if named:
+        figure.legend([handles[label] for label in named], named, loc="outside right upper", frameon=False)
+    figure.suptitle(title)
+    if note := "\n".join([*([note] if note else []), *_sources(curves)]):
+        figure.supxlabel(note, x=0.01, ha="left", fontsize=7.5, color="#59636e")
+    plt.close(figure)
+    return figure
+
+
+def _sources(curves: Mapping[str, Sequence]) -> list[str]:
+    """A line for each published curve: where its points come from."""
+    published = (row for rows in curves.values() for row in rows if row.codec.startswith(PUBLISHED))
+    return list(dict.fromkeys(f"{row.codec.removeprefix(PUBLISHED)}: {row.source}" for row in published))
+
+
+def _draw(axes, rows: Sequence, metric: str, known: Mapping[str, Style] | None = None) -> None:
+    """Curves, axes and grid of one panel: of points with finite numbers, as far as measured curves reach."""
+    curves = rd_points(rows, metric)
+    known = known or looks(codec for codec, _ in curves)
+    seen = set()
+    for (codec, _), points in curves.items():
+        points = [(bpp, value) for bpp, value in points if value is not None and math.isfinite(value)]
+        look, thin = known[codec], codec.startswith(PUBLISHED)
+        width = {"lw": 0.9, "ms": 3.5, "mfc": "none", "mew": 0.9} if thin else {"ms": 6}
+        label = None if codec in seen or not points else look.label
+        seen.add(codec)
+        axes.plot(
+            *(zip(*points, strict=True) if points else ([], [])),
+            color=look.color,
+            marker=look.marker,
+            ls=look.dash,
+            label=label,
+            **width,
+        )
+    if reach := measured_reach(curves):
+        axes.set(xlim=reach[0], ylim=reach[1])
+    axes.set(xlabel=RATE, ylabel=AXES[metric])
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def measured_reach(curves: Mapping[tuple[str, str], Sequence]) -> tuple | None:
+    """The ranges of rate and quality of what was measured here, and a little around; None where that is no range.
+
+    curves: from `rd_points`. Published curves may go on to rates that nobody asks for.
+    """
+    points = [p for (codec, _), line in curves.items() if not codec.startswith(PUBLISHED) for p in line]
+    points = [(bpp, value) for bpp, value in points if value is not None and math.isfinite(value)]
+    if len(points) < 2:
+        return None
+    rates, values = zip(*points, strict=True)
+    low, high = min(values), max(values)
+    margin = high - low or 1
+    return (0, 1.08 * max(rates)), (low - 0.08 * margin, high + 0.15 * margin)
+
+
+def _explain(axes, metric: str, why: str) -> None:
+    """An empty panel that says why it is empty."""
+    axes.text(0.5, 0.5, fill(why, 36), ha="center", va="center", color="#59636e", transform=axes.transAxes)
+    axes.set(xlabel=RATE, ylabel=AXES[metric], xticks=[], yticks=[])
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def rd_svg(rows: Iterable, *, metric: str = "psnr_db", here: float | None = None, bold: Iterable[str] = ()) -> str:

@@ -94,16 +94,26 @@ def bit_map(model: Codec, data: bytes) -> BitMap:
 
     _, y_hat = model.decode_latent(data, decoder=decoder)
     views, size = len(y_hat), y_hat[0].numel()
-    if size > EXACT:
-        raise LicLabError(f"a latent of {size} numbers is too large to be mapped: use a smaller picture")
-    numbers = torch.arange(size, dtype=torch.float32, device=y_hat.device).view_as(y_hat[0]).expand_as(y_hat)
-    places = _Places()  # walks the same steps, with the number of each element in place of its value
-    model.latent(numbers, places, (views, *y_hat.shape[-2:]))
     y, side = torch.zeros(views, size, dtype=torch.float64), torch.zeros(views, dtype=torch.float64)
-    for where, noted in zip(places.steps, decoders[0].bits, strict=True):
+    for where, noted in zip(coding_order(model, y_hat), decoders[0].bits, strict=True):
         bits = torch.from_numpy(noted).reshape(views, -1)
         if where is None:
             side += bits.sum(1)
         else:
-            y.scatter_(1, where.flatten(1).long().cpu(), bits)
+            y.scatter_(1, where, bits)
     return BitMap(y.view(y_hat.shape), side, 8 * len(container.unpack(data)[1]))
+
+
+@torch.no_grad()
+def coding_order(model: Codec, y: Map) -> list[Tensor | None]:
+    """Say which elements of y (b, latent, h, w) each coding step of a model codes; None for a step of another part.
+
+    Gives int64 (b, elements), numbers in y[0].flatten(). Raises LicLabError for more than `EXACT` elements in y[0].
+    """
+    size = y[0].numel()
+    if size > EXACT:
+        raise LicLabError(f"a latent of {size} numbers is too large to be mapped: use a smaller picture")
+    numbers = torch.arange(size, dtype=torch.float32, device=y.device).view_as(y[0]).expand_as(y)
+    places = _Places()  # walks the same steps, with the number of each element in place of its value
+    model.latent(numbers, places, (len(y), *y.shape[-2:]))
+    return [None if where is None else where.flatten(1).long().cpu() for where in places.steps]

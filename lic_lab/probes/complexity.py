@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -126,7 +127,7 @@ def complexity(model: Codec, height: int = 512, width: int = 768) -> Complexity:
     whole.halo = None
     pieces, ahead, back = split(model), Walk(), Walk()
     modules = {piece.path: piece.module for stage in pieces for piece in (*stage.parts, stage)}
-    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+    with _frozen(model), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
         views = () if model.views == 1 else (model.views,)
         x = torch.empty(1, *views, 3, height, width, device=next(model.parameters()).device)
         rate, size = model._rate(None, 1), model._latent_size(height, width)
@@ -140,6 +141,19 @@ def complexity(model: Codec, height: int = 512, width: int = 768) -> Complexity:
     return Complexity(
         height, width, tuple(stages), tuple(back.passes), len(ahead.passes), _file_bytes(model), model.views
     )
+
+
+@contextmanager
+def _frozen(model: Codec) -> Iterator[None]:
+    """Ask for no gradients meanwhile: torch's counter stumbles over parameters that are expanded or reshaped."""
+    asking = [p for p in model.parameters() if p.requires_grad]
+    for p in asking:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in asking:
+            p.requires_grad_(True)
 
 
 @dataclass

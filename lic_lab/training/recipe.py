@@ -24,12 +24,13 @@ class Recipe:
 
     steps: optimiser steps.   crops: stages of (share of the steps at their end, crop side in pixels, crops per step).
     accumulate: parts into which a process cuts its share of the crops of a step; the numbers stay the same.
-    lr: peak learning rate of Adam, after `warmup` steps of linear growth.   schedule: "cosine" to lr / 50 at the last
+    lr: peak learning rate of Adam, after `warmup` steps of linear growth, a tenth of all at most.   schedule: "cosine" to lr / 50 at the last
     step; "constant"; "step", times `factor` at each of the steps in `milestones`; "exponential", times `factor` for
     every `period` steps after the first of `milestones`; "plateau", times `factor` when the validation objective has
     not fallen for `patience` validations.
     distortion: "mse" or "ms-ssim".   lambda_warmup: steps over which lambda grows from nothing (0: none), as in
-    BiMamba's public code.   clip: of the gradient's norm.   ema: of the averaged weights (0: the last ones).
+    BiMamba's public code.   clip: of the gradient's norm.   ema: decay of the averaged weights (0: the last ones),
+    less in the first steps.
     precision: of the transforms, "bf16", "fp16" or "fp32"; bits are always counted in float32.
     every: steps between validations and saved states.   keep_every: steps between weights that are kept (0: none).
     select: what makes weights the best, the lowest validation "objective" or the highest "score" (Asymmetric's, of
@@ -83,7 +84,7 @@ class Recipe:
 
     def rate_at(self, step: int, objectives: Sequence[float] = ()) -> float:
         """Give the learning rate at one step; objectives: of the validations so far, for "plateau"."""
-        warm = min(1.0, (step + 1) / max(self.warmup, 1))
+        warm = min(1.0, (step + 1) / max(min(self.warmup, self.steps // 10), 1))
         return self.lr * warm * self._fall(step, objectives)
 
     def _fall(self, step: int, objectives: Sequence[float]) -> float:

@@ -11,7 +11,8 @@ from lic_lab import codecs
 from lic_lab.codecs.identify import describe, identify
 from lic_lab.datasets.stereo import motorcycle
 from lic_lab.errors import CorruptStreamError, LicLabError
-from lic_lab.evaluation import curves, sweep
+from lic_lab.evaluation import sweep
+from lic_lab.evaluation.evaluate import evaluate
 from lic_lab.metrics.quality import psnr
 from lic_lab.metrics.rate import bpp
 
@@ -158,7 +159,7 @@ def test_a_codec_of_pairs_is_not_measured_on_single_pictures(codec, pair):
         lambda: sweep.compare(images, [codec]),
         lambda: sweep.compare(images, ["jpeg", codec.name]),
         lambda: sweep.measure(codec, "left", pair[0], quality=codec.default_quality),
-        lambda: curves.measure_curves(images, [codec.name]),
+        lambda: evaluate([codec.name], images),
     ):
         with pytest.raises(LicLabError, match=f"{codec.name} codes stereo pairs, and single pictures are") as caught:
             call()

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from lic_lab.evaluation.report import codec_table, comparison_table
+from lic_lab.evaluation.report import average_table, bd_rate_table, codec_table, comparison_table
 
 
 def row(codec, image, size, psnr_db, ms_ssim=0.9):
@@ -53,3 +53,28 @@ def test_a_codec_that_cannot_run_shows_its_reason():
     shown = lines(codec_table([there, lost]))
     assert "jpeg classical pictures yes JPEG".split() in shown
     assert "pair:jxl classical pairs no pip install lic-lab[codecs]".split() in shown
+
+
+def table_rows(codecs, quality=(1, 2, 3, 4)):
+    return [
+        {"dataset": "zoo", "codec": c, "image": "cat", "quality": q, "bytes": 9, "bpp": 0.1 * q / 1.1**n,
+         "psnr_db": 24.0 + q}
+        for n, c in enumerate(codecs) for q in quality
+    ]  # fmt: skip
+
+
+def test_bd_rates_of_all_against_all_fit_into_a_terminal():
+    shown = lines(bd_rate_table(table_rows(["jpeg", "[webp]"])))
+    assert "[webp] -9.1 +0.0".split() in shown and "jpeg +0.0 +10.0".split() in shown
+
+
+def test_bd_rates_say_over_which_pictures_they_are_where_some_are_missing():
+    rows = table_rows(["jpeg", "webp"])
+    rows += [row | {"image": "dog"} for row in rows if row["codec"] == "jpeg"]
+    said = " ".join(word for line in lines(bd_rate_table(rows)) for word in line)
+    assert "means are over the 1 of 2 pictures that every point has" in said
+
+
+def test_averages_are_shown_with_the_name_of_the_data_set():
+    shown = lines(average_table(table_rows(["jpeg"]), "zoo"))
+    assert shown[0][:2] == ["zoo:", "Averages"] and "jpeg 1 0.1000 25.00 9".split() in shown

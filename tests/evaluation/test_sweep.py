@@ -10,8 +10,7 @@ from lic_lab.datasets.images import read_image, write_image
 from lic_lab.datasets.stereo import motorcycle
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation import sweep
-from lic_lab.evaluation.curves import measure_curves
-from lic_lab.metrics.quality import ms_ssim, psnr
+from lic_lab.metrics.quality import ms_ssim, psnr, ssim
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +94,32 @@ def test_a_folder_without_pictures_is_an_error(tmp_path):
         sweep.gather_images([tmp_path])
 
 
+def test_what_cannot_be_read_among_others_is_named_and_left_out(image, tmp_path):
+    write_image(tmp_path / "good.png", image[:20, :20])
+    (tmp_path / "broken.png").write_bytes((tmp_path / "good.png").read_bytes()[:200])
+    for sources in ([tmp_path], [tmp_path / "broken.png", tmp_path / "good.png"]):
+        with pytest.warns(UserWarning, match=r"left out: .*broken\.png"):
+            assert list(sweep.gather_images(sources)) == ["good"]
+
+
+def test_where_nothing_can_be_read_or_something_is_not_there_it_is_an_error(image, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(LicLabError, match=r"broken\.png' is not a picture"):
+        sweep.gather_images([tmp_path])
+    (tmp_path / "worse.png").write_bytes(b"")
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(LicLabError, match="none of the 2 can be read"):
+        sweep.gather_images([tmp_path])
+    write_image(tmp_path / "good.png", image[:20, :20])
+    with pytest.raises(LicLabError, match=r"no such picture or folder: .*goood\.png"):
+        sweep.gather_images([tmp_path / "good.png", tmp_path / "goood.png"])
+
+
+def test_what_is_measured_beside_psnr_is_asked_for(image):
+    row = sweep.measure(load("jpeg"), "cat", image, quality=50, metrics=("ssim", "peak_memory_mb"))
+    assert row.ssim == ssim(image, row.reconstruction) and row.peak_memory_mb >= 0
+    assert all(math.isnan(value) for value in (row.ms_ssim, row.lpips, row.estimated_bpp))
+
+
 def test_without_sources_the_losslessly_stored_bundled_pictures_are_taken():
     images = sweep.gather_images()
     assert len(images) >= 3 and "astronaut" in images and "rocket" not in images
@@ -136,11 +161,6 @@ def test_ceilings_count_the_pixels_of_both_views(pair):
     assert sweep.measure(load("pair:jpeg"), "pair", pair, psnr=33.0).psnr_db >= 33.0
 
 
-def test_curves_are_measured_on_pairs_as_on_pictures(pair):
-    rows = measure_curves({"pair": pair}, ["pair:jpeg"], targets=(0.8, 1.2))
-    assert [row["codec"] for row in rows] == ["pair:jpeg"] * 2 and rows[0]["bpp"] < rows[1]["bpp"] <= 1.2
-
-
 def test_codecs_of_pictures_and_of_pairs_are_not_confused(pair, image):
     with pytest.raises(LicLabError, match="use pair:jpeg"):
         sweep.compare({"pair": pair}, ["jpeg"])
@@ -160,6 +180,10 @@ def test_pairs_are_gathered_from_two_files_or_folders_or_nowhere(pair, tmp_path)
     assert list(sweep.gather_pairs(["motorcycle", tmp_path])) == ["motorcycle", "0001"]
     with pytest.raises(LicLabError, match="exchange them"):
         sweep.gather_pairs([tmp_path / "0001_R.png", tmp_path / "0001_L.png"])
+    for name, view in zip(("0002_L", "0002_R"), (pair[0], pair[1, :50]), strict=True):
+        write_image(tmp_path / f"{name}.png", view)
+    with pytest.warns(UserWarning, match="left out: the pair '0002' .*190 x 50"):
+        assert list(sweep.gather_pairs([tmp_path])) == ["0001"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(LicLabError, match="no stereo pairs in"):
         sweep.gather_pairs([tmp_path / "empty"])

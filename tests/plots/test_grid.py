@@ -79,6 +79,12 @@ def test_a_note_makes_room_for_itself(original, row):
     assert noted.height > plain.height and np.asarray(noted)[plain.height - 6 :].min() < 128
 
 
+def test_captions_replace_the_numbers_and_make_room_for_their_lines(original, row):
+    short, long = (picture_grid(original, [row], captions=[["a"] * n]) for n in (3, 6))
+    assert long.height - short.height == 3 * 19
+    assert np.array_equal(np.asarray(picture_grid(original, [row])).shape, np.asarray(short).shape)
+
+
 def test_a_saved_grid_is_a_png_in_a_folder_that_did_not_exist(original, row, tmp_path):
     path = save_grid(tmp_path / "new" / "grid.png", original, [row])
     assert Pillow.open(path).format == "PNG"

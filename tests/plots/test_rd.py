@@ -8,7 +8,13 @@ from matplotlib.colors import to_hex
 
 from lic_lab.errors import LicLabError
 from lic_lab.plots.palette import style
-from lic_lab.plots.rd import rd_figure, rd_points, rd_svg
+from lic_lab.plots.rd import looks, rd_figure, rd_panels, rd_points, rd_svg
+
+
+def published(name="published:vtm", rates=(0.1, 0.5, 5.0)):
+    """Points of a published curve that goes on far beyond what was measured."""
+    same = {"image": "mean", "source": "somebody's table", "ms_ssim": None}
+    return [SimpleNamespace(codec=name, bpp=bpp, psnr_db=27 + 9 * bpp, **same) for bpp in rates]
 
 
 @pytest.fixture
@@ -65,3 +71,39 @@ def test_points_without_a_number_are_left_out_of_the_svg(rows):
 
 def test_one_single_point_can_be_drawn(rows):
     assert rd_svg(rows[:1]).count("<circle") == 1
+
+
+def test_published_curves_are_thin_broken_and_named_as_such(rows):
+    axes = rd_figure([*rows, *published()]).axes[0]
+    line = next(line for line in axes.lines if line.get_label() == "vtm (published)")
+    assert line.get_linestyle() == "--" and to_hex(line.get_color()) == style("vtm").color
+    assert line.get_linewidth() < min(other.get_linewidth() for other in axes.lines if other is not line)
+
+
+def test_the_figure_reaches_as_far_as_was_measured_and_shows_the_published_alone_whole(rows):
+    assert rd_figure([*rows, *published()]).axes[0].get_xlim()[1] < 1
+    assert rd_figure(published()).axes[0].get_xlim()[1] > 5
+
+
+def test_strangers_of_one_figure_get_colours_that_nobody_else_has_there():
+    names = ["jpeg", "charm", "runs/mine", "published:lalic", "published:lalic:ms-ssim", "published:elic2022@paper"]
+    found = looks(names)
+    assert len({look.color for look in found.values()}) == len(names)
+    assert found["published:lalic:ms-ssim"].label == "lalic, ms-ssim (published)"
+    assert found["jpeg"] == style("jpeg") and list(found)[-1].startswith("published:")
+
+
+def test_panels_share_a_legend_name_their_sources_and_say_why_one_is_empty(rows):
+    curves = {"psnr_db": [*rows, *published()], "ms_ssim": rows}
+    figure = rd_panels(curves, title="zoo", missing={"lpips": "no weights"}, note="mind the gap")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["PSNR (dB)", "MS-SSIM", "LPIPS (lower is better)"]
+    assert [text.get_text() for text in figure.axes[2].texts] == ["no weights"] and not figure.axes[2].lines
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["ChARM (learned)", "JPEG", "vtm (published)"]
+    assert figure.get_supxlabel() == "mind the gap\nvtm: somebody's table"
+
+
+def test_points_that_are_infinite_or_missing_are_not_drawn(rows):
+    rows[0].psnr_db, rows[1].psnr_db = float("inf"), None
+    drawn = sum(len(line.get_xdata()) for line in rd_figure(rows).axes[0].lines)
+    assert drawn == len(rows) - 2

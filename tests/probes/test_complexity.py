@@ -196,3 +196,11 @@ def test_the_table_shows_every_stage_every_part_and_the_totals(model):
     names = [each.name.split() for stage in found.stages for each in (stage, *stage.parts)]
     assert all(any(line[: len(name)] == name for line in lines) for name in names)
     assert "a [title]" in capture.get()
+
+
+@pytest.mark.parametrize(("name", "switches"), [("bimamba", {"hyperprior": False}), ("csm", {"partition": "learned"})])
+def test_parameters_that_are_expanded_do_not_stop_the_count(name, switches):
+    model = build(name, "tiny", **switches)
+    found = complexity(model, 64, 64)
+    assert found.parameters == sum(p.numel() for p in model.parameters()) and found.decode_kmac > 0
+    assert all(p.requires_grad for p in model.parameters())  # as before

@@ -20,6 +20,11 @@ def test_the_learning_rate_warms_up_and_falls_to_a_fiftieth():
     assert Recipe(steps=10, lr=1.0, warmup=0).rate_at(0) == 1.0
 
 
+def test_a_short_run_warms_up_in_a_tenth_of_its_steps():
+    recipe = Recipe(steps=50, lr=1.0, warmup=300, schedule="constant")
+    assert [recipe.rate_at(k) for k in (0, 4, 5)] == pytest.approx([0.2, 1, 1])
+
+
 def test_crops_grow_by_stages():
     recipe = Recipe(steps=100, crops=((0.2, 64, 8), (1.0, 128, 4)))
     assert [recipe.crop_at(k) for k in (0, 19, 20, 99, 100)] == [(64, 8), (64, 8), (128, 4), (128, 4), (128, 4)]

@@ -1,0 +1,110 @@
+"""Weight files as codecs with telling names; several of one model, each trained for one lambda, make one curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from lic_lab.codecs import learned
+from lic_lab.codecs.base import ImageCodec
+from lic_lab.codecs.learned import LearnedCodec, LearnedPairCodec
+from lic_lab.codecs.rate import Ladder
+from lic_lab.coding import container
+from lic_lab.errors import LicLabError
+
+
+class _OneRate:
+    """A fixed-rate model as one point of a curve: its quality number is the lambda it was trained for.
+
+    rung: what a person calls it, the name of the folder its weights are in.
+    """
+
+    rung = ""
+
+    @property
+    def settings(self) -> str:
+        return f"{super().settings}, lambda {self.default_quality:g}"
+
+    def encoder_for(self, image: np.ndarray) -> Callable[[float], bytes]:
+        return lambda quality: self.encode(image, quality)
+
+    def quality_for_lambda(self, lmbda: float) -> float:
+        if lmbda != self.default_quality:
+            raise LicLabError(f"{self.name} was trained for lambda {self.default_quality:g} only, not {lmbda:g}")
+        return lmbda
+
+    def _encode(self, image: np.ndarray, quality: float) -> bytes:
+        return super()._encode(image, 0.0)
+
+
+class OneRateCodec(_OneRate, LearnedCodec):
+    """A fixed-rate model of pictures, see `load_checkpoints`."""
+
+
+class OneRatePairCodec(_OneRate, LearnedPairCodec):
+    """A fixed-rate model of stereo pairs, see `load_checkpoints`."""
+
+
+def load_checkpoints(paths: Iterable[str | Path]) -> list[ImageCodec]:
+    """Load .safetensors files of trained weights, each called by the name of the folder it is in.
+
+    Fixed-rate weights of one model, trained for several lambdas, are all called by the model and form one curve, on
+    which the quality is the lambda; the folder's name stays as `rung`. Raises LicLabError for files that are none.
+    """
+    paths = list(dict.fromkeys(Path(path) for path in paths))
+    codecs = [learned.load(str(_weights(path))) for path in paths]
+    labels: list[str] = []
+    for path, codec in zip(paths, codecs, strict=True):
+        label = path.resolve().parent.name or path.stem
+        taken = labels.count(label)
+        codec.name = codec.label = f"{label}/{path.stem}" if taken else label
+        labels.append(label)
+    ladders: dict[tuple, list[LearnedCodec]] = {}
+    for codec in codecs:
+        if codec.model.rates == 1:
+            ladders.setdefault((type(codec.model).__name__.lower(), codec.preset), []).append(codec)
+    fixed = {}
+    for (model, _), rungs in ladders.items():
+        one_curve = len({rung.model.lambdas[0] for rung in rungs}) == len(rungs) > 1
+        fixed |= {rung: _one_rate(rung, model if one_curve else rung.name) for rung in rungs}
+    return [fixed.get(codec, codec) for codec in codecs]
+
+
+class Rungs:
+    """Fixed-rate models of one curve together: encodes at any of their lambdas and decodes any of their files."""
+
+    def __init__(self, rungs: Iterable[_OneRate]):
+        self.rungs = list(rungs)
+
+    def encode(self, image: np.ndarray, quality: float) -> bytes:
+        """Encode a picture, or a pair, with the model that was trained for the lambda `quality`."""
+        return next(rung for rung in self.rungs if rung.default_quality == quality).encode(image, quality)
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """Decode with the model whose weights the file names; the first one says what is wrong where there is none."""
+        header, *_ = container.unpack(data)
+        mine = (rung for rung in self.rungs if rung.model.fingerprint() == header.fingerprint)
+        return next(mine, self.rungs[0]).decode(data)
+
+
+def by_name(codecs: Iterable[ImageCodec]) -> dict[str, ImageCodec | Rungs]:
+    """Give codecs by name; those that share one, see `load_checkpoints`, as `Rungs`."""
+    named: dict[str, list] = {}
+    for codec in codecs:
+        named.setdefault(codec.name, []).append(codec)
+    return {name: found[0] if len(found) == 1 else Rungs(found) for name, found in named.items()}
+
+
+def _weights(path: Path) -> Path:
+    if path.suffix != ".safetensors":
+        raise LicLabError(f"{str(path)!r} is no .safetensors file: lic-lab train writes weights as such")
+    return path
+
+
+def _one_rate(codec: LearnedCodec, name: str) -> LearnedCodec:
+    kind = OneRateCodec if codec.views == 1 else OneRatePairCodec
+    found, lmbda = kind(codec.model, name, preset=codec.preset), float(codec.model.lambdas[0])
+    found.ladder, found.default_quality, found.rung = Ladder(1, lambda _: lmbda), lmbda, codec.name
+    return found

@@ -1,0 +1,78 @@
+"""The figures of probes show the numbers they are given, where they belong."""
+
+import numpy as np
+import pytest
+import torch
+
+from lic_lab.errors import LicLabError
+from lic_lab.plots.bitmaps import bits_figure
+from lic_lab.plots.correlation import correlation_figure
+from lic_lab.plots.palette import style
+from lic_lab.plots.receptive_field import field_figure
+from lic_lab.plots.spectrum import amplitude_figure, depth_figure, spectrum_figure
+from lic_lab.probes.bitmaps import BitMap
+from lic_lab.probes.spectrum import BlockSpectrum
+
+
+@pytest.fixture
+def blocks():
+    return [
+        BlockSpectrum(f"a.{n}", f"conv {n}", np.full((8, 8), float(n)), np.array([3.0, 2, 1, -n]), (-3.0 - n,) * 2)
+        for n in range(3)
+    ]  # fmt: skip
+
+
+def test_a_spectrum_is_drawn_relative_absolute_and_by_depth(blocks):
+    relative, absolute, depth = spectrum_figure(blocks, name="cmamba").axes
+    assert [line.get_ydata()[-1] for line in relative.lines] == [-3, -4, -5]
+    assert [line.get_ydata()[0] for line in absolute.lines] == [3, 3, 3]
+    assert list(depth.lines[0].get_xdata()) == [0, 0.5, 1] and list(depth.lines[0].get_ydata()) == [-3, -4, -5]
+
+
+def test_several_models_are_told_apart_by_their_colours(blocks):
+    axis = depth_figure({"charm": blocks, "cmamba": blocks}).axes[0]
+    drawn = {line.get_label(): line.get_color() for line in axis.lines if len(line.get_xdata()) == 3}
+    assert drawn == {style(name).label: style(name).color for name in ("charm", "cmamba")}
+
+
+def test_all_spectra_share_their_colours_and_those_without_a_map_are_left_out(blocks):
+    figure = amplitude_figure([*blocks, BlockSpectrum("p", "n", None, np.zeros(4), (0.0,))])
+    shown = [axis.images[0] for axis in figure.axes if axis.images]
+    assert len(shown) == 3 and {image.get_clim() for image in shown} == {(0.0, 2.0)}
+    with pytest.raises(LicLabError, match="no common spectrum"):
+        amplitude_figure([BlockSpectrum("p", "n", None, np.zeros(4), (0.0,))])
+    with pytest.raises(LicLabError, match="no spectrum to draw"):
+        spectrum_figure([])
+
+
+def test_the_middle_of_a_correlation_does_not_set_the_colours():
+    values = np.zeros((5, 5))
+    values[2, 2], values[2, 3], values[0, 0] = 1, 0.25, -0.001
+    axis = correlation_figure(values).axes[0]
+    assert axis.images[0].get_clim() == (-0.25, 0.25) and values[2, 2] == 1
+    texts = [text.get_text() for text in axis.texts]
+    assert texts.count("1") == 1 and ".25" in texts and "-.00" not in texts
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_bits_are_shown_by_position_and_by_channel_for_each_view(views):
+    y = torch.zeros(views, 3, 4, 6, dtype=torch.float64)
+    y[0, 1, 2, 3], y[0, 2, 0, 0] = 80, 8
+    picture = np.zeros((60, 90, 3) if views == 1 else (2, 60, 90, 3), np.uint8)
+    axes = bits_figure(picture, BitMap(y, torch.full((views,), 24.0, dtype=torch.float64), 200)).axes
+    places, channels = axes[1], axes[2]
+    assert places.images[0].get_array()[2, 3] == 81  # one of 24 bits of the side latent is here
+    assert places.get_xlim() == (-0.5, 89.5)
+    assert [bar.get_height() for bar in channels.patches] == [10, 1, 0]
+    assert "1 of 3 channels take half" in channels.get_title()
+    assert sum(bool(axis.images) and axis.get_title() != "" for axis in axes) == 2 * views
+
+
+def test_a_field_is_shown_where_it_is_with_the_squares_that_hold_it():
+    weights = torch.zeros(100, 120)
+    weights[50:53, 60:63] = 1.0
+    weights[51, 61] = 30.0
+    axis = field_figure(weights).axes[0]
+    assert axis.get_xlim() == (60 - 16 - 0.5, 62 + 16 + 0.5) and axis.get_ylim() == (68.5, 33.5)
+    assert [square.get_width() for square in axis.patches] == [1, 3]
+    assert [square.get_x() + square.get_width() / 2 for square in axis.patches] == [61, 61]

@@ -1,0 +1,80 @@
+"""`lic-lab probe` as a person meets it: numbers and figures in a folder, and one line where something is wrong."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from lic_lab import cli
+from lic_lab.datasets.images import write_image
+from lic_lab.models.checkpoints import save_model
+from lic_lab.models.presets import build
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run `lic-lab` with words in a folder that holds photo.png; gives click's result."""
+    monkeypatch.chdir(tmp_path)
+    write_image("photo.png", np.random.default_rng(0).integers(0, 256, (130, 150, 3), dtype=np.uint8))
+    return lambda line: CliRunner().invoke(cli.main, line.split())
+
+
+def looked(result, what, *figures):
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in Path("out").iterdir()} == {f"{what}.json", *(f"{name}.png" for name in figures)}
+    return json.loads(Path("out", f"{what}.json").read_text())
+
+
+def test_the_spectrum_of_an_untrained_model(run):
+    result = run("probe spectrum cmamba photo.png --preset tiny --out out")
+    found = looked(result, "spectrum", "spectrum", "spectrum_maps")
+    assert found["model"] == "cmamba, untrained tiny" and found["pictures"] == ["photo"]
+    block = found["blocks"][1]
+    assert block["name"] == "ContentAdaptive" and block["deltas"] == {"photo": pytest.approx(block["delta"])}
+    assert block["delta"] == pytest.approx(block["log_amplitude"][-1] - block["log_amplitude"][0])
+    assert len(found["blocks"]) == result.stdout.count("delta log amplitude")
+
+
+def test_the_correlation_of_weights_from_a_file(run):
+    save_model(build("charm", "tiny"), "own.safetensors", name="charm", preset="tiny")
+    found = looked(run("probe correlation own.safetensors photo.png --rate 1 --out out"), "correlation", "correlation")
+    assert found["model"] == "own" and found["rate"] == 1
+    assert np.shape(found["correlation"]) == (9, 9) and found["correlation"][4][4] == 1
+
+
+def test_the_bits_add_up_to_the_file(run):
+    found = looked(run("probe bits charm photo.png --preset tiny --rate 2 --out out"), "bits", "bits_photo")
+    file = found["files"]["photo"]
+    assert np.sum(file["position_bits"]) == pytest.approx(np.sum(file["channel_bits"]) + np.sum(file["side_bits"]))
+    assert 0 < 8 * file["bytes"] - np.sum(file["position_bits"]) < 8 * 60  # header and the end of the stream
+
+
+def test_the_field_of_convolutions_is_the_one_by_hand(run):
+    found = looked(run("probe field charm photo.png --preset tiny --out out"), "field", "field")
+    assert found["theoretical"] == "61 x 61 pixels" and found["side"] == 128
+    assert 1 <= found["effective_sides"]["0.5"] <= found["effective_sides"]["0.9"] <= 64
+
+
+def test_a_stereo_model_is_looked_at_on_pairs(run):
+    found = looked(run("probe spectrum bisic --preset tiny --out out"), "spectrum", "spectrum", "spectrum_maps")
+    assert found["pictures"] == ["motorcycle"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("probe spectrum nope photo.png --out out", ["nope"]),
+        ("probe spectrum cmamba photo.png --out out", ["no trained weights"]),
+        ("probe bits charm photo.png --preset tiny --rate 9 --out out", ["off the ladder"]),
+        ("probe spectrum charm photo.png --preset tiny --side 512 --out out", ["no square of 512 pixels"]),
+        ("probe field charm nothing.png --preset tiny --out out", ["nothing.png"]),
+        ("probe bits charm photo.png --preset tiny --out photo.png", ["is a file"]),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_and_nothing_is_left_behind(run, line, words):
+    result = run(line)
+    assert result.exit_code == 2 and "Traceback" not in result.output, result.output
+    assert all(word in result.stderr.splitlines()[-1] for word in words), result.stderr
+    assert [path.name for path in Path().iterdir()] == ["photo.png"]

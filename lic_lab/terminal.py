@@ -58,29 +58,42 @@ def spinner(text: str):
 
 
 @contextmanager
-def bar(title: str):
-    """A progress bar on stderr, or a line now and then where that is no terminal; gives (done, total, doing)."""
+def bar(title: str, *, in_bytes: bool = False):
+    """A progress bar on stderr, or a line now and then where that is no terminal; gives (done, total, doing).
+
+    in_bytes: both numbers are bytes, and are shown as sizes; total may then be None.
+    """
+    from rich.filesize import decimal
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     screen = console(stderr=True)
     if not screen.is_terminal:
-        yield _now_and_then(30)
+        yield _now_and_then(30, decimal if in_bytes else str)
         return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    amount = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (MofNCompleteColumn(),)
+    columns = (BarColumn(), *amount, TimeRemainingColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=screen, transient=True) as moving:
         task = moving.add_task(title, total=None)
         yield lambda done, total, doing: moving.update(task, completed=done, total=total, description=escape(doing))
 
 
-def _now_and_then(seconds: float):
+def _now_and_then(seconds: float, shown=str):
     """Progress as a line every so many seconds, for logs."""
     last = time.monotonic()
 
-    def tell(done: int, total: int, doing: str) -> None:
+    def tell(done: int, total: int | None, doing: str) -> None:
         nonlocal last
         if time.monotonic() - last >= seconds:
             last = time.monotonic()
-            say(f"{done} of {total}: {doing}")
+            say(f"{shown(done)} of {'?' if total is None else shown(total)}: {doing}")
 
     return tell

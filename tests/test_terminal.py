@@ -33,3 +33,13 @@ def test_a_log_gets_a_line_of_progress_now_and_then(monkeypatch, capsys):
 
 def test_a_console_that_is_no_terminal_has_100_columns(capsys):
     assert terminal.console().width == 100
+
+
+def test_bytes_are_told_as_sizes_and_need_no_total(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    with terminal.bar("downloading", in_bytes=True) as progress:
+        for total in (135_000_000, None):
+            now[0] += 30.0
+            progress(3_400_000, total, "a.zip")
+    assert capsys.readouterr().err == "lic-lab: 3.4 MB of 135.0 MB: a.zip\nlic-lab: 3.4 MB of ?: a.zip\n"

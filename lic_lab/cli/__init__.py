@@ -7,7 +7,7 @@ import warnings
 
 import click
 
-from lic_lab.cli import bench, compare, files, look, train
+from lic_lab.cli import ablate, bench, compare, data, evaluate, files, look, probe, train
 from lic_lab.terminal import OneLineGroup, say
 
 
@@ -21,6 +21,7 @@ def main(ctx):
     lic-lab encode photo.png photo.lic --bpp 0.25     a picture to a file
     lic-lab decode photo.lic photo.decoded.png        and back
     lic-lab compare photo.png --out comparison        several codecs at one size
+    lic-lab evaluate charm,jpeg kodak                 curves and BD-rates over many rates
     lic-lab list                                      what can run here
 
     Every command has its own --help.
@@ -31,5 +32,17 @@ def main(ctx):
     warnings.showwarning = lambda message, *_, **__: say(f"note: {message}")
 
 
-for command in (files.encode, files.decode, compare.compare, look.info, look.list_, train.train, bench.bench):
+for command in (
+    files.encode,
+    files.decode,
+    compare.compare,
+    evaluate.evaluate,
+    look.info,
+    look.list_,
+    train.train,
+    bench.bench,
+    ablate.ablate,
+    probe.probe,
+    data.data,
+):
     main.add_command(command)

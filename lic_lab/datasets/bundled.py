@@ -64,10 +64,18 @@ def data_folders() -> list[Path]:
 
     $LIC_LAB_DATA, `data` of the current folder, `data_path()`, the user's cache, and `shared/data` beside the clone.
     """
-    named = os.environ.get("LIC_LAB_DATA")
-    cache = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
-    rest = [Path("data"), data_path(), Path(cache) / "lic_lab", PACKAGE.parents[1] / "shared" / "data"]
-    return [Path(named), *rest] if named else rest
+    named = [Path(os.environ["LIC_LAB_DATA"])] if os.environ.get("LIC_LAB_DATA") else []
+    return [*named, Path("data"), data_path(), _cache(), PACKAGE.parents[1] / "shared" / "data"]
+
+
+def download_folder() -> Path:
+    """Where data sets are put unless a place is named: $LIC_LAB_DATA, or the user's cache; it need not exist."""
+    return Path(os.environ.get("LIC_LAB_DATA") or _cache())
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    return Path(base) / "lic_lab"
 
 
 def data_path(*parts: str) -> Path:

@@ -104,3 +104,10 @@ def test_half_a_kodak_set_is_told(nowhere):
     put_kodak(nowhere / "data", count=12)
     with pytest.warns(UserWarning, match="12 Kodak pictures, not 24"):
         assert len(kodak()) == 12
+
+
+def test_data_sets_are_put_where_they_are_looked_for(nowhere, monkeypatch):
+    assert bundled.download_folder() == nowhere / "cache" / "lic_lab"
+    assert bundled.download_folder() in bundled.data_folders()
+    monkeypatch.setenv("LIC_LAB_DATA", str(nowhere / "mine"))
+    assert bundled.download_folder() == nowhere / "mine" == bundled.data_folders()[0]

@@ -62,9 +62,38 @@ def test_a_stereo_model_is_looked_at_on_pairs(run):
     assert found["pictures"] == ["motorcycle"]
 
 
+def test_the_gates_of_wavelet_attention_are_between_their_ends(run):
+    found = looked(run("probe attention asymmetric photo.png --preset tiny --out out"), "attention", "attention_photo")
+    for gate in found["files"]["photo"].values():
+        assert 0.3 <= np.min(gate["mean_gate"]) <= np.max(gate["mean_gate"]) <= 1
+        assert sum(gate["band_shares"].values()) == pytest.approx(1)
+
+
+def test_what_one_view_asks_of_the_other_is_shown_for_every_block(run):
+    result = run("probe attention bisic --preset tiny --out out")
+    assert result.exit_code == 0, result.output
+    found = json.loads(Path("out/attention.json").read_text())["files"]["motorcycle"]
+    assert {path.name for path in Path("out").glob("*.png")} == {f"attention_motorcycle_{path}.png" for path in found}
+
+
+def test_the_partition_says_which_channels_are_convolved(run):
+    found = looked(run("probe partition csm photo.png --preset tiny --out out"), "partition", "partition")
+    assert [sum(rows[0]) for rows in found["near"].values()] == [len(rows[0]) // 2 for rows in found["near"].values()]
+
+
+def test_disparity_is_measured_against_the_truth_and_against_knowing_nothing(run):
+    result = run("probe disparity bisic --preset tiny --out out")
+    found = json.loads(Path("out/disparity.json").read_text())["blocks"]
+    assert result.stdout.count("median error") == len(found) > 1
+    assert all(block["median_error"] >= 0 and block["constant_error"] > 0 for block in found.values())
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
+        ("probe attention charm photo.png --preset tiny --out out", ["has no wavelet attention"]),
+        ("probe partition charm photo.png --preset tiny --out out", ["has no channel partition"]),
+        ("probe disparity charm photo.png --preset tiny --out out", ["has no mutual attention"]),
         ("probe spectrum nope photo.png --out out", ["nope"]),
         ("probe spectrum cmamba photo.png --out out", ["no trained weights"]),
         ("probe bits charm photo.png --preset tiny --rate 9 --out out", ["off the ladder"]),

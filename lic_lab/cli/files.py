@@ -1,10 +1,13 @@
 """Pictures to files and back."""
 
+import time
+from contextlib import contextmanager
+
 import click
 
 from lic_lab.cli.arguments import PATH, check_target
 from lic_lab.errors import LicLabError
-from lic_lab.terminal import spinner
+from lic_lab.terminal import bar, spinner
 
 
 @click.command(short_help="Encode a picture, or a stereo pair, as a file of a given size or quality.")
@@ -16,15 +19,24 @@ from lic_lab.terminal import spinner
 @click.option("--psnr", type=float, help="Smallest file that reaches this PSNR in dB.")
 @click.option("--lambda", "lmbda", type=float, help="Trade-off of R + lambda 255^2 MSE (learned codecs).")
 @click.option("--quality", type=float, help="The codec's own number.")
-def encode(sources, target, codec, **targets):
+@click.option(
+    "--effort",
+    type=int,
+    default=0,
+    metavar="0-9",
+    help="Refine the file for seconds to minutes first (learned codecs).",
+)
+def encode(sources, target, codec, effort, **targets):
     """Encode PICTURE, or the left and the RIGHT view of a stereo pair, as FILE, with at most one target.
 
     \b
     lic-lab encode photo.png photo.lic --bpp 0.25
+    lic-lab encode photo.png photo.lic --psnr 32 --effort 5
     lic-lab encode photo.png photo.avif --codec avif --max-bytes 20000
     lic-lab encode left.png right.png pair.lic --bpp 0.25
     """
     from lic_lab import load
+    from lic_lab.codecs.effort import split
     from lic_lab.datasets.images import write_bytes
     from lic_lab.datasets.stereo import named_as_pair
     from lic_lab.metrics.rate import bpp
@@ -35,8 +47,8 @@ def encode(sources, target, codec, **targets):
         check_target(source, target)
     if target.exists() and any(named_as_pair(source, target) for source in sources):
         raise LicLabError(f"{target} is there already and named as the other view: name the file to write at the end")
-    codec = codec or ("charm", "bisic")[len(sources) - 1]
-    coder = load(codec)
+    codec, named = split(codec or ("charm", "bisic")[len(sources) - 1])
+    coder, effort = load(codec), effort or named
     if coder.views != len(sources):
         what = ("one picture: lic-lab encode photo.png photo.lic", "pairs: lic-lab encode left.png right.png pair.lic")
         raise LicLabError(f"{codec} codes {what[coder.views - 1]}, or name another codec with --codec")
@@ -47,10 +59,30 @@ def encode(sources, target, codec, **targets):
         )
     image = coder.read_source(sources if coder.views > 1 else sources[0])
     given = {name: value for name, value in targets.items() if value is not None}
-    with spinner(f"encoding {' and '.join(source.name for source in sources)} with {codec}"):
-        data = coder.compress(image, **given)
+    with _shown(f"encoding {' and '.join(source.name for source in sources)} with {codec}", effort) as watch:
+        data = coder.with_effort(effort, watch).compress(image, **given)
     write_bytes(target, data)
     click.echo(f"{target}: {len(data):,} bytes, {bpp(data, *image.shape[-3:-1], coder.views):.4f} bpp")
+
+
+@contextmanager
+def _shown(text: str, effort: int):
+    """A spinner, or where there is an effort a bar over its steps; gives what `with_effort` shall tell of them."""
+    if not effort:
+        with spinner(text):
+            yield None
+        return
+    files, began = 0, time.monotonic()
+    with bar(text) as tell:
+
+        def watch(done: int, total: int, doing: str) -> None:
+            nonlocal files, began
+            if not done:  # a search writes several files
+                files, began = files + 1, time.monotonic()
+            left = (time.monotonic() - began) / max(done, 1) * (total - done)
+            tell(done, total, f"{doing}, file {files}" + (f", about {left:.0f} s left of it" if done else ""))
+
+        yield watch
 
 
 @click.command(short_help="Decode a file of any codec to a picture, or to the two views of a stereo pair.")

@@ -29,8 +29,9 @@ class CodecRow(NamedTuple):
 def list_codecs() -> list[CodecRow]:
     """List every codec that `load` knows, learned ones first.
 
-    Two kinds of names are not listed: `load("compressai:mbt2018-mean")` reaches CompressAI's zoo, see `codecs.zoo`, and
-    `load("pair:jpeg")` codes each view of a stereo pair by any codec of pictures, see `codecs.separate`.
+    Other kinds of names are not listed: `load("compressai:mbt2018-mean")` reaches CompressAI's zoo, see `codecs.zoo`,
+    and with "@PATH" behind it a checkpoint, see `codecs.zoo_files`; `load("pair:jpeg")` codes each view of a stereo
+    pair by any codec of pictures, see `codecs.separate`; `load("charm@effort5")` takes its time, see `codecs.effort`.
     """
     from lic_lab.codecs import learned
 
@@ -47,20 +48,26 @@ def list_codecs() -> list[CodecRow]:
 def load(name: str) -> ImageCodec:
     """Give a codec ready to use.
 
-    name: one of `list_codecs()`, "compressai:ARCHITECTURE", or the path of a .safetensors file of trained weights; any
-    of these behind "pair:", where it codes single pictures, for each view of a stereo pair by itself.
+    name: one of `list_codecs()`, "compressai:ARCHITECTURE" for CompressAI's zoo and "compressai:ARCHITECTURE@PATH" for
+    a checkpoint of one's own (`codecs.zoo_files`), or the path of a .safetensors file of trained weights; any of these
+    behind "pair:", where it codes single pictures, for each view of a stereo pair by itself; a learned codec
+    of this package before "@effort1" ... "@effort9", where it shall take its time (`ImageCodec.with_effort`).
     Raises LicLabError for an unknown name, with the near ones, and for a codec that cannot run here, with the reason.
     """
-    from lic_lab.codecs import learned, separate, zoo
+    from lic_lab.codecs import effort, learned, separate, zoo, zoo_files
 
-    name = str(name)
+    name, worked = effort.split(str(name))
+    if worked:
+        return load(name).with_effort(worked)
     if name.startswith(separate.PREFIX):
         return separate.Separate(load(name.removeprefix(separate.PREFIX)))
     if name in learned.names() or name.endswith(".safetensors"):
         return learned.load(name)
     if name.startswith(zoo.PREFIX):
-        architecture, _, metric = name.removeprefix(zoo.PREFIX).partition("@")
-        return zoo.pretrained(architecture, metric=metric or "mse")
+        architecture, _, rest = name.removeprefix(zoo.PREFIX).partition("@")
+        if rest in ("", *zoo.METRICS):
+            return zoo.pretrained(architecture, metric=rest or "mse")
+        return zoo_files.checkpoint(architecture, rest)
     codec = (classical() | stereo()).get(name)
     if codec is None:
         raise LicLabError(_unknown(name))

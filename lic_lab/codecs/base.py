@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lic_lab.codecs import effort as thoroughly
 from lic_lab.codecs import rate
-from lic_lab.codecs.rate import Ladder, Progress, Trials
+from lic_lab.codecs.rate import Ladder, Progress, Trial, Trials
 from lic_lab.datasets.images import read_image
 from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.limits import check_pixels
@@ -23,11 +24,13 @@ class ImageCodec:
     name: what `load` is asked for ("jpeg").   label: for people ("JPEG").   kind: "classical" or "learned".
     suffix: of its files (".jpg").   ladder: its knob, from the smallest file to the largest.
     default_quality: taken by `compress` where no target is given.   settings: encoder, version, chroma, tune.
-    views: 1; a codec of stereo pairs, with 2, is a `codecs.pair.PairCodec`.
+    views: 1; a codec of stereo pairs, with 2, is a `codecs.pair.PairCodec`.   quick: the same codec without effort, if
+    this one takes its time (`with_effort`).
     A codec supplies `_encode`, `_decode` and `settings`; `missing` where it is not always there.
     """
 
     views = 1
+    quick: ImageCodec | None = None
 
     name: str
     label: str
@@ -93,6 +96,7 @@ class ImageCodec:
         max_bytes: int | None = None,
         psnr: float | None = None,
         lmbda: float | None = None,
+        effort: int = 0,
         progress: Progress | None = None,
     ) -> bytes:
         """Write any picture that `read_image` takes as the bytes of a whole file, with at most one target.
@@ -100,12 +104,17 @@ class ImageCodec:
         quality: the codec's own number.   bpp, max_bytes: ceilings, never exceeded; where the knob is fine enough the
         file is within 2 % below.   psnr: the smallest file with at least so many dB (RGB).   lmbda: the trade-off of
         R + lambda 255^2 MSE, for codecs trained on one.   None: `default_quality`.
+        effort: see `with_effort`; a search with one stays below its ceiling too, and first looks around without any.
         progress: called with a `rate.Trial` for every file that the search writes.
         Raises LicLabError for several targets, and for one that cannot be met, with the best possible.
         """
         if others:
             raise LicLabError(
                 "compress takes one picture, or a stereo pair as (left, right); name targets, as in bpp=0.25"
+            )
+        if effort:
+            return self.with_effort(effort).compress(
+                image, quality=quality, bpp=bpp, max_bytes=max_bytes, psnr=psnr, lmbda=lmbda, progress=progress
             )
         given = {k: v for k, v in zip(TARGETS, (quality, bpp, max_bytes, psnr, lmbda), strict=True) if v is not None}
         if len(given) > 1:
@@ -117,13 +126,34 @@ class ImageCodec:
         if bpp is None and max_bytes is None and psnr is None:
             quality = self.default_quality if quality is None else quality
             return self.encode(image, self.quality_for_lambda(lmbda) if lmbda else quality)
-        measure = None if psnr is None else lambda data: self.psnr_db(image, self.decode(data))
-        trials = Trials(image, self.ladder, self.encoder_for(image), measure, progress)
-        if psnr is not None:
-            return rate.smallest_reaching(trials, psnr, self.name).data
         if bpp is not None:
             max_bytes = rate.ceiling_in_bytes(bpp, *image.shape[-3:-1], self.views)
-        return rate.largest_within(trials, max(math.floor(max_bytes), 1), self.name).data
+        return self._search(image, max_bytes and max(math.floor(max_bytes), 1), psnr, progress).data
+
+    def _search(self, image: np.ndarray, max_bytes: int | None, psnr: float | None, progress: Progress | None) -> Trial:
+        """The file that meets a target, psnr where it is given and max_bytes otherwise."""
+        measure = None if psnr is None else lambda data: self.psnr_db(image, self.decode(data))
+        trials = [
+            Trials(image, codec.ladder, codec.encoder_for(image), measure, progress)
+            for codec in (self.quick, self)
+            if codec
+        ]
+        if psnr is not None:
+            search = thoroughly.smallest_thorough if self.quick else rate.smallest_reaching
+            return search(*trials, psnr, self.name)
+        search = thoroughly.largest_thorough if self.quick else rate.largest_within
+        return search(*trials, max_bytes, self.name)
+
+    def with_effort(self, effort: int, watch: Callable[[int, int, str], None] | None = None) -> ImageCodec:
+        """Give this codec taking its time: 0 is one pass, up to 9 spends minutes on a better file of the same format.
+
+        What an effort finds never has a larger R + lambda 255^2 MSE than what effort 0 finds at the same quality.
+        watch: told (steps done, steps in all, what is being done) of every file that is written.
+        Raises LicLabError for codecs that cannot, which are all but the learned ones of this package.
+        """
+        if effort == 0:
+            return self
+        raise LicLabError(f"{self.name} takes no effort: leave it out, or name a learned codec, as in charm")
 
     def decompress(self, data: bytes) -> np.ndarray:
         """Read the bytes of a whole file back into a uint8 picture (h, w, 3); the same as `decode`."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 from lic_lab.codecs.base import ImageCodec
 from lic_lab.codecs.pair import PairCodec
 from lic_lab.codecs.rate import Ladder
+from lic_lab.errors import LicLabError
 from lic_lab.ops.color import image_to_tensor, tensor_to_image
 
 RATE_STEPS = 4096  # per rung, as in the file
@@ -22,10 +25,12 @@ class LearnedCodec(ImageCodec):
 
     model: has compress(x, rate), decompress(data), rates, rate_for_lambda(lmbda) and fingerprint(), as
     `models.base.Codec` does, and is in evaluation mode. Where it also has analyse(x) and takes compress(x, rate, y=),
-    a search analyses the picture once. quality: rate point, 0 to model.rates - 1; a fixed-rate model has only 0.
+    a search analyses the picture once; where it has efforts, it takes compress(x, rate, effort=, progress=).
+    quality: rate point, 0 to model.rates - 1; a fixed-rate model has only 0.
     """
 
     kind, suffix = "learned", ".lic"
+    _taken = MappingProxyType({})  # what `compress` of the model is told beside picture and rate
 
     def __init__(self, model: torch.nn.Module, name: str, *, label: str = "", preset: str = ""):
         self.model, self.name, self.label, self.preset = model, name, label or name, preset
@@ -41,6 +46,18 @@ class LearnedCodec(ImageCodec):
     def quality_for_lambda(self, lmbda: float) -> float:
         return self.model.rate_for_lambda(lmbda)
 
+    def with_effort(self, effort: int, watch: Callable[[int, int, str], None] | None = None) -> LearnedCodec:
+        efforts = getattr(self.model, "efforts", 1)
+        if isinstance(effort, bool) or effort not in range(efforts):
+            raise LicLabError(f"effort of {self.name} is a whole number from 0 to {efforts - 1}, got {effort!r}")
+        quick = self.quick or self
+        if not effort:
+            return quick
+        codec = copy(quick)
+        codec.quick, codec.name, codec.label = quick, f"{quick.name}@effort{effort}", f"{quick.label}, effort {effort}"
+        codec._taken = {"effort": int(effort), "progress": watch}
+        return codec
+
     @torch.no_grad()
     def encoder_for(self, image: np.ndarray) -> Callable[[float], bytes]:
         if not hasattr(self.model, "analyse"):
@@ -48,11 +65,11 @@ class LearnedCodec(ImageCodec):
         self._check_picture(image)
         x = self._tensor(image)
         y = self.model.analyse(x)
-        return lambda quality: self.model.compress(x, quality, y=y)
+        return lambda quality: self.model.compress(x, quality, y=y, **self._taken)
 
     @torch.no_grad()
     def _encode(self, image: np.ndarray, quality: float) -> bytes:
-        return self.model.compress(self._tensor(image), float(quality))
+        return self.model.compress(self._tensor(image), float(quality), **self._taken)
 
     @torch.no_grad()
     def _decode(self, data: bytes) -> np.ndarray:

@@ -46,6 +46,12 @@ class Separate(PairCodec):
     def missing(self) -> str:
         return self.mono.missing()
 
+    def with_effort(self, effort: int, watch: Callable[[int, int, str], None] | None = None) -> Separate:
+        mono = self.mono.with_effort(effort, watch)
+        codec = self if mono is self.mono else Separate(mono)
+        codec.quick = Separate(mono.quick) if mono.quick else None
+        return codec
+
     def encoder_for(self, image: np.ndarray) -> Callable[[float], bytes]:
         self._check_picture(image)
         left, right = (self.mono.encoder_for(view) for view in image)

@@ -9,6 +9,7 @@ level of such files is 3, and a mismatch can go unnoticed.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -29,6 +30,7 @@ from lic_lab.ops.geometry import crop_to, pad_to_multiple
 CODEC = 255  # of the .lic header: a foreign model
 LEVEL = 3  # see container.LEVELS
 QUALITIES = {"cheng2020-anchor": 6, "cheng2020-attn": 6}  # the other architectures of CompressAI's zoo have 8
+METRICS = ("mse", "ms-ssim")  # what the zoo's weights were trained for
 PREFIX = "compressai:"
 MOST_CHANNELS = 1024  # some models' shapes name channels too
 
@@ -57,7 +59,7 @@ class ZooCodec(ImageCodec):
         self.ladder = rate.steps(1, qualities)
         self.default_quality = (qualities + 1) // 2
         self.model = cache(lambda quality: _ready(model_for(quality)))  # quality -> model
-        self._named = cache(lambda quality: fingerprint(self.model(quality)))
+        self._named = cache(lambda quality: fingerprint(self._tuned(quality)))
 
     def missing(self) -> str:
         return "" if find_spec("compressai") else "CompressAI is not installed: pip install compressai"
@@ -68,12 +70,12 @@ class ZooCodec(ImageCodec):
 
     @torch.no_grad()
     def _encode(self, image: np.ndarray, quality: float) -> bytes:
-        model = self.model(int(quality))
-        x = image_to_tensor(image).to(next(model.parameters()).device)
+        name, model = self._named(int(quality)), self._tuned(int(quality))
+        x = image_to_tensor(image).to(next(model.parameters()))  # where the model is, and as precise
         out = model.compress(pad_to_multiple(x, self._multiple(model)), **_rung(model, quality))
         payload = pack([out["strings"], out["shape"]])
         height, width = image.shape[:2]
-        header = Header(CODEC, self._named(int(quality)), width, height, int(quality), LEVEL)
+        header = Header(CODEC, name, width, height, int(quality), LEVEL)
         return container.pack(header, payload, zlib.crc32(payload))
 
     @torch.no_grad()
@@ -82,16 +84,22 @@ class ZooCodec(ImageCodec):
         container.verify(header, checksum, zlib.crc32(payload))
         if header.codec != CODEC or not 1 <= header.rate <= self.ladder.count:
             raise LicLabError(f"this .lic file was not written by {self.name}: decode it with the codec that wrote it")
-        model = self.model(header.rate)
         if header.fingerprint != self._named(header.rate):
             raise LicLabError(
                 f"this file was written with weights {header.fingerprint.hex()}, {self.name} at quality {header.rate} "
                 f"has {self._named(header.rate).hex()}: load the weights that wrote it"
             )
-        strings, shape = unpack(payload)
+        strings, shape, model = *unpack(payload), self._tuned(header.rate)
         _check_shape(shape, max(header.height, header.width, MOST_CHANNELS) + self._multiple(model))
         x_hat = model.decompress(strings, shape, **_rung(model, header.rate))["x_hat"]
-        return tensor_to_image(crop_to(x_hat, header.height, header.width).clamp(0, 1))
+        return tensor_to_image(crop_to(x_hat, header.height, header.width).float().clamp(0, 1))
+
+    def _tuned(self, quality: int) -> nn.Module:
+        """The model of a quality, its tables made for it: some variable-rate models have others at every rate."""
+        model = self.model(quality)
+        if hasattr(model, "gayn2zqstep"):  # as eval_model does before each rate
+            model.update(force=True, scale=model.Gain[quality - 1].detach())
+        return model
 
     def _multiple(self, model: nn.Module) -> int:
         return self.multiple or int(getattr(model, "downsampling_factor", 64))
@@ -100,17 +108,17 @@ class ZooCodec(ImageCodec):
 def wrap(model: nn.Module, name: str, *, label: str = "", multiple: int | None = None) -> ZooCodec:
     """Make a codec of one model that has CompressAI's compress(x), decompress(strings, shape) and update().
 
-    The model is put into evaluation mode, its tables are made, and it must not change any more: wrap it again after
-    training on. quality: 1, or 1 ... levels of a variable-rate model. Raises LicLabError for other models.
+    The model is put into evaluation mode, its tables are made anew, and it must not change any more: wrap it again
+    after training on. (From a checkpoint: `zoo_files.checkpoint`.) quality: 1, or 1 ... levels of a variable-rate
+    model. Raises LicLabError for other models.
     """
     for method in ("compress", "decompress", "update"):
         if not callable(getattr(model, method, None)):
             raise LicLabError(
                 f"{type(model).__name__} has no {method}(): a codec needs compress, decompress and update"
             )
-    about = f"{type(model).__name__}, weights {fingerprint(_ready(model)).hex()}"
-    qualities = getattr(model, "levels", 1)
-    return ZooCodec(name, lambda quality: model, qualities=qualities, label=label, about=about, multiple=multiple)
+    about = f"{type(model).__name__}, weights {fingerprint(fresh(model)).hex()}"
+    return ZooCodec(name, lambda quality: model, qualities=levels(model), label=label, about=about, multiple=multiple)
 
 
 def pretrained(architecture: str, *, metric: str = "mse") -> ZooCodec:
@@ -123,7 +131,7 @@ def pretrained(architecture: str, *, metric: str = "mse") -> ZooCodec:
         raise LicLabError("CompressAI is not installed: pip install compressai")
     from compressai.zoo import image_models
 
-    if metric not in ("mse", "ms-ssim"):
+    if metric not in METRICS:
         raise LicLabError(f"CompressAI's models were trained for mse or ms-ssim, not {metric!r}")
     if architecture not in image_models:
         raise LicLabError(f"CompressAI has no {architecture!r}: there are {', '.join(sorted(image_models))}")
@@ -152,9 +160,21 @@ def fingerprint(model: nn.Module) -> bytes:
     return digest.digest()[:4]
 
 
+def levels(model: nn.Module) -> int:
+    """How many rates a model has: more than 1 for CompressAI's variable-rate models."""
+    return int(getattr(model, "levels", 1)) if hasattr(model, "Gain") else 1
+
+
+def fresh(model: nn.Module) -> nn.Module:
+    """Give the model ready to code, its tables made anew: those it was saved with may be older than its weights."""
+    if "force" in inspect.signature(model.update).parameters:
+        model.update(force=True)
+    return _ready(model)
+
+
 def _rung(model: nn.Module, quality: float) -> dict:
     """The argument by which CompressAI's variable-rate models are told the rate."""
-    return {"s": int(quality) - 1} if hasattr(model, "Gain") else {}
+    return {"s": int(quality) - 1} if levels(model) > 1 else {}
 
 
 def _ready(model: nn.Module) -> nn.Module:

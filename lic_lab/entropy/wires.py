@@ -57,25 +57,28 @@ class Estimate:
         bits = -torch.log2(likelihood)
         self.parts[part] = self.parts.get(part, 0) + bits.flatten(1).sum(1)
         if self.keep_maps:
-            self.maps.setdefault(part, []).append(bits.detach())
+            self.maps.setdefault(part, []).append(bits)
 
 
 class Encode:
-    """Push the symbols of one picture into a coder of `lic_lab.coding` (anything with `push`)."""
+    """Push the symbols of one picture into a coder of `lic_lab.coding` (anything with `push`).
+
+    sides: latents by name ("z", "m"), sent in place of what the model derives from y; see `entropy.refining`.
+    """
 
     dtype = torch.float64
 
-    def __init__(self, coder, *, error_price: float | None = None):
-        self.coder, self.error_price = coder, error_price
+    def __init__(self, coder, *, error_price: float | None = None, sides: dict[str, Map] | None = None):
+        self.coder, self.error_price, self.sides = coder, error_price, sides or {}
 
     def factorized(self, z: Map, density: FactorizedDensity, shape: tuple[int, ...]) -> Map:
         median = _column(density.median)
-        symbols = _integers(z.double() - median)
+        symbols = _integers(self.sides.get("z", z).double() - median)
         self.coder.push(_numpy(symbols), density.tables, _channel_index(shape))
         return symbols + median
 
     def gaussian(self, y: Map, mean: Map, scale: Map, part: str = "y") -> Map:
-        mean = snap(mean)
+        y, mean = self.sides.get(part, y), snap(mean)
         symbols = _integers(gaussian.thrifty_round(y.double() - mean, scale, self.error_price))
         self.coder.push(_numpy(symbols), gaussian.tables(), _numpy(gaussian.table_index(scale)))
         return symbols + mean

@@ -6,10 +6,12 @@ import hashlib
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from lic_lab.blocks.gain import Gain
 from lic_lab.coding import container
@@ -19,6 +21,8 @@ from lic_lab.entropy import gaussian
 from lic_lab.entropy.wires import Decode, Encode, Estimate
 from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.limits import check_pixels
+from lic_lab.models import refine
+from lic_lab.models.refine import Latents
 from lic_lab.ops.geometry import by_strips, crop_to, pad_to_multiple
 from lic_lab.types import Image, Map, Output
 
@@ -46,6 +50,7 @@ class Codec(nn.Module):
     halo: int | None = None  # rows (a multiple of 64) that a transform looks beyond a strip; None: it needs the whole
     sees_all = False  # whether scans or pools see a whole picture; of a large one they see a strip and its halo
     extra_weights: ClassVar[dict[str, tuple[float, int]]] = {}  # of `extra_terms`: the weight, and until which step
+    efforts = len(refine.STEPS)  # `compress` takes an effort from 0 to one less
     multiple = 64  # pictures are padded to this, so that z has whole rows and columns
     switches: ClassVar[dict] = {}  # constructor arguments that differ from the preset's, see `presets.build`
 
@@ -91,15 +96,30 @@ class Codec(nn.Module):
         parts = {name: bits.unflatten(0, (-1, self.views)).sum(1) for name, bits in wire.parts.items()}
         return Output(x_hat, parts, self.extra_terms(self._scaled(y, rate), y_hat) if self.training else {})
 
+    def likelihoods(self, x: Image, rate: float | Tensor | None = None) -> tuple[Image, dict[str, Tensor]]:
+        """Give the reconstruction of `forward`, and the likelihoods of all symbols of each picture, by part: (b, n).
+
+        -log2 of them, summed, are the bits of `Output.parts`.
+        """
+        wire = Estimate(training=self.training, keep_maps=True, error_price=self.error_price)
+        x_hat = self(x, rate, wire).x_hat
+        bits = {part: torch.cat([m.flatten(1) for m in maps], dim=1) for part, maps in wire.maps.items()}
+        return x_hat, {part: torch.exp2(-b).reshape(len(x), -1) for part, b in bits.items()}
+
     def extra_terms(self, y: Map, y_hat: Map) -> dict[str, Tensor]:
         """Give what training minimises beside R + lambda D: terms (b,) by name; y and y_hat in quantisation steps."""
         return {}
 
     @torch.no_grad()
-    def compress(self, x: Image, rate: float | None = None, *, y: Map | None = None) -> bytes:
+    def compress(
+        self, x: Image, rate: float | None = None, *, y: Map | None = None, effort: int = 0,
+        progress: refine.Progress | None = None,
+    ) -> bytes:  # fmt: skip
         """Write one picture (1, 3, h, w) in [0, 1], or one pair (1, 2, 3, h, w), as the bytes of a whole .lic file.
 
-        y: the answer of `analyse(x)`, to try several rates without repeating the analysis.
+        y: the answer of `analyse(x)`, to try several rates without repeating the analysis.   effort: 0 for one pass; up
+        to 9 refines the latent of this picture for as many steps as `refine.STEPS` says, and never writes a file of
+        larger R + lambda 255^2 MSE, see `refine.best_file`.   progress: told of those steps.
         Raises LicLabError for more than one picture, a rate outside the ladder, or weights that give NaN.
         """
         one = (1, 3) if self.views == 1 else (1, self.views, 3)
@@ -107,18 +127,23 @@ class Codec(nn.Module):
             what = "one picture" if self.views == 1 else "one pair"
             raise LicLabError(f"compress takes {what} shaped {(*one, 'h', 'w')}, got {tuple(x.shape)}".replace("'", ""))
         self._refuse_training("compress")
-        step = self._rate_step(rate)
-        height, width = x.shape[-2:]
-        self._check_pixels(height, width)
-        coder, y = Encoder(), self.analyse(x) if y is None else y
-        self._code_latent(
-            y,
-            self._rate(step / RATE_STEPS, 1),
-            Encode(coder, error_price=self.error_price),
-            self._latent_size(height, width),
-        )
-        header = Header(self.code, self.fingerprint(), width, height, step, DETERMINISM)
-        return container.pack(header, coder.finish(), coder.checksum)
+        step, effort = self._rate_step(rate), refine.check_effort(effort)
+        self._check_pixels(*x.shape[-2:])
+        latents = Latents(self._scaled(self.analyse(x) if y is None else y, self.rate_points(step)), sides={})
+        if effort:
+            return refine.best_file(self, x, latents, step, effort, progress=progress)
+        return self.write(latents, step, x.shape[-2:], self.error_price)[0]
+
+    def write(self, latents: Latents, step: int, size: tuple[int, int], price: float | None) -> tuple[bytes, Map]:
+        """Code latents at the rate point `step` / 4096 as a whole file; give it, and the y_hat that it decodes to.
+
+        size: (h, w) of the picture.   price: see `gaussian.thrifty_round`.
+        """
+        coder = Encoder()
+        wire = Encode(coder, sides=latents.sides, error_price=price)
+        y_hat = self.walk(latents.y, wire, (self.views, *self._latent_size(*size)))
+        header = Header(self.code, self.fingerprint(), size[1], size[0], step, DETERMINISM)
+        return container.pack(header, coder.finish(), coder.checksum), y_hat
 
     @torch.no_grad()
     def decompress(self, data: bytes) -> Image:
@@ -128,7 +153,7 @@ class Codec(nn.Module):
         """
         self._refuse_training("decompress")
         header, y_hat = self.decode_latent(data)
-        rate = self._rate(header.rate / RATE_STEPS, 1)
+        rate = self.rate_points(header.rate)
         return self._reconstruct(y_hat, rate, (header.height, header.width)).clamp(0, 1)
 
     @torch.no_grad()
@@ -150,7 +175,7 @@ class Codec(nn.Module):
                 f"{len(data)} bytes cannot hold {header.width}x{header.height} pixels: the file is damaged or cut off"
             )
         symbols = decoder(payload)
-        y_hat = self._code_latent(None, self._rate(header.rate / RATE_STEPS, 1), Decode(symbols), size)
+        y_hat = self._code_latent(None, self.rate_points(header.rate), Decode(symbols), size)
         symbols.close()
         container.verify(header, checksum, symbols.checksum)
         return header, y_hat
@@ -164,9 +189,13 @@ class Codec(nn.Module):
         return self._in_strips(self.analysis, x, 1, Fraction(1, self.stride))
 
     def _code_latent(self, y: Map | None, rate: Tensor, wire, size: tuple[int, int]) -> Map:
-        """Walk the entropy model on y times the gain, with autocast off: bits are counted in float32."""
+        """Walk the entropy model on y times the gain."""
+        return self.walk(None if y is None else self._scaled(y, rate), wire, (len(rate), *size))
+
+    def walk(self, y: Map | None, wire, size: tuple[int, int, int]) -> Map:
+        """Walk the entropy model on y in quantisation steps, with autocast off: bits are counted in float32."""
         with torch.autocast(self._device.type, enabled=False):
-            return self.latent(None if y is None else self._scaled(y, rate), wire, (len(rate), *size))
+            return self.latent(y, wire, size)
 
     def _scaled(self, y: Map, rate: Tensor) -> Map:
         """Give y in quantisation steps of the rate point: (b, latent, h, w) -> same, float32."""
@@ -191,6 +220,8 @@ class Codec(nn.Module):
         rows = max(self.multiple, STRIP_PIXELS // (x.shape[-1] * pixels) // self.multiple * self.multiple) // pixels
         if self.halo is None or self.training or rows >= x.shape[-2]:
             return transform(x)
+        if x.requires_grad:  # `refine`: a gradient through all strips at once would take the memory of the whole
+            transform = partial(checkpoint, transform, use_reentrant=False)
         return by_strips(transform, x, rows=rows, halo=self.halo // pixels, scale=scale)
 
     def _latent_size(self, height: int, width: int) -> tuple[int, int]:
@@ -208,6 +239,10 @@ class Codec(nn.Module):
         if isinstance(rate, Tensor) and rate.dim():
             return rate.to(device, torch.float32).repeat_interleave(self.views)
         return torch.full((batch * self.views,), self._rate_step(rate) / RATE_STEPS, device=device)
+
+    def rate_points(self, step: int) -> Tensor:
+        """Give the rate point that a file calls `step`, for each map of one picture or pair: (views,)."""
+        return self._rate(step / RATE_STEPS, 1)
 
     def _check_pixels(self, height: int, width: int) -> None:
         what = "this picture" if self.views == 1 else f"this pair of {width} x {height} pixels"

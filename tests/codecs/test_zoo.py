@@ -21,6 +21,14 @@ def untrained(architecture: str, seed: int = 0, **arguments):
         return image_models[architecture](pretrained=False, **arguments)
 
 
+def loud(model):
+    """Untrained latents round to zero, which any coder codes; these do not."""
+    with torch.no_grad():
+        for transform in (model.g_a, getattr(model, "h_a", model.g_a)):
+            [m for m in transform.modules() if isinstance(m, torch.nn.Conv2d)][-1].weight *= 60
+    return model
+
+
 @pytest.fixture(scope="module")
 def codec():
     return zoo.wrap(untrained("bmshj2018-hyperprior", quality=1), "hyper", label="Hyper")
@@ -33,11 +41,14 @@ def codec():
         ("mbt2018-mean", 1),
         ("mbt2018", 1),
         ("cheng2020-anchor", 1),
+        ("cheng2020-attn", 1),
+        ("bmshj2018-hyperprior-vbr", 0),
         ("mbt2018-mean-vbr", 0),
+        ("mbt2018-vbr", 0),
     ],
 )
 def test_architectures_of_the_zoo_come_back_from_one_whole_file(architecture, quality, picture):
-    codec = zoo.wrap(untrained(architecture, quality=quality), architecture)
+    codec = zoo.wrap(loud(untrained(architecture, quality=quality)), architecture)
     image = picture[:33, :51]
     data = codec.compress(image)
     model, rung = codec.model(codec.default_quality), zoo._rung(codec.model(1), codec.default_quality)
@@ -48,6 +59,58 @@ def test_architectures_of_the_zoo_come_back_from_one_whole_file(architecture, qu
     theirs = model.decompress(out["strings"], out["shape"], **rung)
     expected = (theirs["x_hat"][0, :, :33, :51].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     assert np.array_equal(codec.decompress(data), expected)
+
+
+@torch.no_grad()
+def test_what_is_decoded_is_what_their_forward_pass_gives(picture):
+    for architecture, quality in (("bmshj2018-hyperprior", 1), ("mbt2018-mean", 1), ("mbt2018-vbr", 0)):
+        codec = zoo.wrap(loud(untrained(architecture, quality=quality)), architecture)
+        model, rung = codec.model(3), zoo._rung(codec.model(3), 3)
+        x_hat = model(zoo.pad_to_multiple(zoo.image_to_tensor(picture), 64), **rung)["x_hat"]
+        expected = zoo.tensor_to_image(x_hat[..., : picture.shape[0], : picture.shape[1]].clamp(0, 1))
+        decoded = codec.decode(codec.encode(picture, min(3, codec.ladder.count)))
+        assert np.abs(decoded.astype(int) - expected).max() <= 1
+
+
+def test_tables_that_depend_on_the_rate_are_made_for_every_rate_and_files_name_them(picture):
+    from compressai.models.vbr import MeanScaleHyperpriorVbr
+
+    torch.manual_seed(0)
+    model = loud(MeanScaleHyperpriorVbr(16, 24, vr_entbttlnck=True))
+    with torch.no_grad():
+        model.gayn2zqstep[-2].bias += 3  # steps of z above the least, so that they differ from rate to rate
+    codec, x = zoo.wrap(model, "vr"), zoo.pad_to_multiple(zoo.image_to_tensor(picture), 64)
+    files = {quality: codec.encode(picture, quality) for quality in (1, 4, 8, 1)}
+    for quality, data in files.items():
+        with torch.no_grad():
+            model.update(force=True, scale=model.Gain[quality - 1])
+            theirs = model.compress(x, s=quality - 1)["strings"]
+        assert zoo.unpack(container.unpack(data)[1])[0] == theirs
+        assert codec.decode(data).shape == picture.shape
+    assert len({container.unpack(data)[0].fingerprint for data in files.values()}) == 3
+
+
+def test_a_subclass_of_ones_own_is_a_codec_too(picture):
+    from compressai.models import MeanScaleHyperprior
+
+    class Mine(MeanScaleHyperprior):
+        def update(self, *arguments):  # without the arguments of later versions
+            return super().update(force=True)
+
+    torch.manual_seed(0)
+    codec = zoo.wrap(loud(Mine(16, 24)), "mine")
+    assert codec.settings.startswith("Mine, weights ")
+    assert codec.decompress(codec.compress(picture)).shape == picture.shape
+
+
+def test_tables_older_than_the_weights_are_made_anew(picture):
+    model = loud(untrained("bmshj2018-factorized", quality=1))
+    model.update()
+    with torch.no_grad():
+        model.entropy_bottleneck.quantiles *= 3  # as a few more steps of training would
+    stale = model.entropy_bottleneck._quantized_cdf.shape
+    zoo.wrap(model, "trained on")
+    assert model.entropy_bottleneck._quantized_cdf.shape != stale
 
 
 def test_shapes_of_nested_latents_are_kept(picture):

@@ -1,7 +1,10 @@
 """`lic-lab train` as people call it, the published scripts' spelling included."""
 
 import json
+import shlex
+import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +12,9 @@ from click.testing import CliRunner
 
 from lic_lab import cli
 from lic_lab.datasets.images import write_image
+from lic_lab.models.presets import build
 from lic_lab.training import recipes
+from lic_lab.training.recipe import recipe_for
 
 WORDS = ["--preset", "tiny", "--steps", "1", "--crop", "64", "--batch-size", "1"]
 
@@ -106,11 +111,13 @@ def test_switches_widths_and_a_file_of_fields_make_a_variant(asked, tmp_path):
     assert (more["schedule"], more["lr"]) == ("constant", 0.25)  # what is typed counts more than the file
 
 
-def test_a_folder_with_train_and_test_in_it_is_both(asked, tmp_path):
-    for name in ("train", "test"):
+@pytest.mark.parametrize("held", [None, "valid"])
+def test_of_a_folder_with_train_and_test_in_it_the_test_set_chooses_no_weights(asked, tmp_path, held):
+    for name in ("train", "test", *([held] if held else [])):
         (tmp_path / "set" / name).mkdir(parents=True)
-    given, more, _ = only(asked, "charm", tmp_path / "set", "--out", "out")
-    assert given[1] == [tmp_path / "set" / "train"] and more["validation"] == (tmp_path / "set" / "test",)
+    given, more, said = only(asked, "charm", tmp_path / "set", "--out", "out")
+    assert given[1] == [tmp_path / "set" / "train"] and "learning from" in said
+    assert more.get("validation") == ((tmp_path / "set" / held,) if held else None)
 
 
 def test_the_folder_of_a_run_as_checkpoint_resumes_it(asked, tmp_path):
@@ -131,6 +138,10 @@ def test_the_folder_of_a_run_as_checkpoint_resumes_it(asked, tmp_path):
         ("charm a --out o --recipe nowhere.toml", "nowhere.toml is no recipe"),
         ("charm a --out o --schedule cosin", "no schedule called 'cosin'"),
         ("charm a --out o --set pol=max", "no switch of charm called 'pol'"),
+        ("charm a --out o --set lambdas=(0.1,)", "the ladder is no switch"),
+        ("charm a --out o --device meta", "trained on cpu or cuda"),
+        ("charm a --out o --seed -1", "seed is a whole number from 0 on"),
+        ("charm a --out o --crop 0", "sides of 16 pixels or more, got 0"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(line, complaint, monkeypatch, tmp_path):
@@ -138,3 +149,44 @@ def test_what_is_wrong_is_told_in_one_line(line, complaint, monkeypatch, tmp_pat
     result = run(*line.split())
     assert result.exit_code == 2 and complaint in result.stderr
     assert len(result.stderr.splitlines()) == 1 and not (tmp_path / "o").exists()
+
+
+RECIPES = [
+    {},
+    {"lr": 3e-4, "precision": "fp32", "deterministic": True, "seed": 7, "ema": 0.0},
+    {"schedule": "step", "milestones": (3, 50), "factor": 0.5, "batch_size": 3},
+    {"crops": ((0.25, 64, 8), (1.0, 128, 2)), "accumulate": 2, "select": "score", "keep_every": 10},
+    {"distortion": "ms-ssim", "crop": 192, "steps": 77},
+]
+
+
+@pytest.mark.parametrize("changes", RECIPES, ids=str)
+@pytest.mark.parametrize("lambdas", [None, (1 / 3000,)])
+def test_the_command_on_a_card_trains_by_the_same_recipe(asked, changes, lambdas):
+    recipe = recipe_for("tiny", **changes)
+    model = build("cmamba", "tiny", lambdas=lambdas, pool="avg", slices=(8, 16))
+    about = {
+        "model": "cmamba",
+        "preset": "tiny",
+        "switches": model.switches,
+        "data": ["my pictures"],
+        "validation": ["v"],
+    }
+    line = recipes.command(SimpleNamespace(model=model, recipe=recipe, about=about | {"start_from": "w.safetensors"}))
+    program, train, *words = shlex.split(line)
+    given, more, _ = only(asked, *words)
+    assert (program, train, given) == ("lic-lab", "train", ("cmamba", [Path("my pictures")]))
+    used = {"lmbda", "switches", "validation", "start_from", "out", "preset"}
+    assert recipe_for(more["preset"], **{k: v for k, v in more.items() if k not in used}) == recipe
+    assert more["lmbda"] == (lambdas[0] if lambdas else None) and more["switches"] == model.switches
+    assert more["validation"] == (Path("v"),) and more["start_from"] == Path("w.safetensors")
+
+
+def test_ctrl_c_says_that_the_state_is_saved_and_how_to_go_on(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("lic_lab.training.loop.Trainer._validate", lambda self: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = run("hyperprior", pictures, *WORDS, "--steps", "9", "--every", "2", "--out", tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.exit_code == 130 and "--resume goes on from" in result.stderr, result.output

@@ -38,6 +38,20 @@ class ListCommand(click.Command):
         return super().parse_args(ctx, joined)
 
 
+class Stages(click.ParamType):
+    """Stages of crops between commas, each as share:side:crops."""
+
+    name = "SHARE:SIDE:CROPS,..."
+
+    def convert(self, value, param, ctx):
+        """Give a tuple of tuples; click tells what is none."""
+        try:
+            parts = [part.split(":") for part in value.split(",")] if isinstance(value, str) else value
+            return tuple((float(share), int(side), int(crops)) for share, side, crops in parts)
+        except ValueError:
+            self.fail(f"{value!r} is no list of stages, as in 0.8:128:8,1:256:2")
+
+
 class Numbers(click.ParamType):
     """Whole numbers between commas."""
 
@@ -81,6 +95,7 @@ POSITIVE = click.IntRange(1)
 @click.option("--batch-size", type=POSITIVE, help="Crops per step, over all processes and parts.")
 @click.option("--accumulate", type=POSITIVE, help="Parts of a process's share of a step, to save memory.")
 @click.option("--crop", "--patch-size", type=Numbers(), help="Side of a crop in pixels.")
+@click.option("--crops", type=Stages(), help="Stages: until which share of the steps, side, crops per step.")
 @click.option("-lr", "--lr", "--learning-rate", "lr", type=float, help="Peak learning rate.")
 @click.option("--schedule", help="cosine, constant, step, exponential or plateau.")
 @click.option("--lr-epoch", "lr_epochs", type=Numbers(), help="Epochs at which the rate falls.")
@@ -99,9 +114,14 @@ POSITIVE = click.IntRange(1)
 @click.option("--every", type=POSITIVE, help="Steps between validations and saved states.")
 @click.option("--keep-every", type=POSITIVE, help="Steps between weights that are kept.")
 @click.option("--select", help="Best weights by validation objective, or by score of bpp, PSNR and SSIM.")
-@click.option("--recipe", type=PATH, metavar="FILE", help="A .toml or .json file with any of these fields.")
+@click.option("--recipe", type=PATH, metavar="FILE", help="A .toml or .json file with fields of a Recipe.")
 @click.option("--threads", type=POSITIVE, help="CPU threads; by default as many as torch takes.")
-@click.option("--memory", type=float, metavar="GB", help="Of pictures to hold, 4 by default; more are read from disk.")
+@click.option(
+    "--memory",
+    type=click.FloatRange(0),
+    metavar="GB",
+    help="Of pictures to hold (4); more are read from disk.",
+)
 @click.option("--cuda", is_flag=True, help="Train on a GPU.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1.")
 @click.option("--out", "--save-path", "--output-path", type=PATH, metavar="DIR",
@@ -120,7 +140,7 @@ def train(words, **options):
 
     \b
     lic-lab train charm pictures/ --preset tiny --steps 2000 --out runs/first
-    lic-lab train charm pictures/ --preset tiny --steps 4000 --out runs/first --resume
+    lic-lab train charm pictures/ --steps 4000 --out runs/first --resume
     lic-lab train cmamba pictures/ --start-from charm.safetensors --out runs/warm
     lic-lab train csm -d pictures/ --lambda 0.0025 --epochs 40 --lr_epoch 35 38 --cuda --save_path runs/csm
     torchrun --nproc-per-node 2 -m lic_lab.cli train charm pictures/ --out runs/two
@@ -143,8 +163,18 @@ def train(words, **options):
 
     lmbda = _lambda(given)
     changes = recipe.read_changes(given.pop("recipe")) if "recipe" in given else {}
-    with bar("training") as progress:
-        path = recipes.train(model, data, lmbda=lmbda, progress=progress, **changes | given)
+    try:
+        with bar("training") as progress:
+            path = recipes.train(model, data, lmbda=lmbda, progress=progress, **changes | given)
+    except KeyboardInterrupt:
+        if main and (given["out"] / "state.pt").exists():
+            say(f"interrupted; the state is saved: the same command with --resume goes on from {given['out']}")
+            raise click.exceptions.Exit(130) from None
+        raise
+    except LicLabError:
+        if main:
+            raise
+        raise click.exceptions.Exit(2) from None  # the main process says it
     if main:
         click.echo(f"weights: {path}")
 
@@ -157,10 +187,11 @@ def _model_and_data(words: list[str], given: dict) -> tuple[str, list[Path]]:
         raise LicLabError("name a model and folders of pictures: lic-lab train charm pictures/ --out runs/first")
     if name in ("BiSIC", "BiSIC_Fast"):  # the published code's names of its two variants
         given.setdefault("preset", {"BiSIC": "lab-main", "BiSIC_Fast": "lab"}[name])
-    if len(data) == 1 and (data[0] / "train").is_dir():
-        test = data[0] / "test"
-        if "validation" not in given and test.is_dir():
-            given["validation"] = (test,)
+    if len(data) == 1 and (data[0] / "train").is_dir():  # its test set is for testing, not for choosing weights
+        held = next((data[0] / part for part in ("valid", "val") if (data[0] / part).is_dir()), None)
+        if "validation" not in given and held:
+            given["validation"] = (held,)
+        say(f"note: learning from {data[0] / 'train'}" + (f", validating on {held}" if held else ""))
         data = [data[0] / "train"]
     return name.lower().removesuffix("_fast"), data
 
@@ -183,6 +214,8 @@ def _run(given: dict) -> dict:
     if crop:
         if len(set(crop)) > 1:
             raise LicLabError(f"crops are square: give one number, not {' and '.join(map(str, crop))}")
+        if crop[0] < 16:
+            raise LicLabError(f"a crop has sides of 16 pixels or more, got {crop[0]}")
         given["crop"] = crop[0]
     return given
 
@@ -202,6 +235,8 @@ def _size(model: str, given: dict) -> dict:
         from lic_lab.models.presets import widths_for
 
         switches["widths"] = widths_for(model, given.get("preset", "lab"), width)
+    if "lambdas" in switches:
+        raise LicLabError("the ladder is no switch: give one fixed trade-off with --lambda")
     return given | ({"switches": switches} if switches else {})
 
 

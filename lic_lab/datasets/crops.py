@@ -94,17 +94,26 @@ class CropBank:
     def cut(self, places: Iterable[tuple[int, int, int, int]], size: int) -> Tensor:
         """Cut the crops at some places that `draw` gave: (n, 3, size, size), float in [0, 1]."""
         places = list(places)
-        pictures = [self.pictures[which] for which, *_ in places]
-        waiting = [picture for picture in pictures if isinstance(picture, OnDisk)]
+        waiting = any(isinstance(self.pictures[which], OnDisk) for which, *_ in places)
         with ThreadPoolExecutor(_READERS) if waiting else nullcontext() as readers:
-            read = dict(zip(map(id, waiting), readers.map(OnDisk.read, waiting), strict=True)) if waiting else {}
-        pictures = [read.get(id(picture), picture) for picture in pictures]
-        return _as_tensor(
-            [
-                self._posed(picture[..., top : top + size, left : left + size, :], pose)
-                for picture, (_, top, left, pose) in zip(pictures, places, strict=True)
-            ]
-        )
+            pieces = (readers.map if waiting else map)(lambda place: self._piece(*place[:3], size), places)
+            return _as_tensor([self._posed(piece, pose) for piece, (*_, pose) in zip(pieces, places, strict=True)])
+
+    def _piece(self, which: int, top: int, left: int, size: int) -> np.ndarray:
+        """Cut a square; where a picture on the disk cannot be read any more, out of the next one that can."""
+        for number in (*range(which, len(self.pictures)), *range(which)):
+            picture = self.pictures[number]
+            height, width = picture.shape[-3:-1]
+            if min(height, width) < size:
+                continue
+            try:
+                pixels = picture.read() if isinstance(picture, OnDisk) else picture
+            except LicLabError as error:
+                warnings.warn(f"another picture is taken instead: {error}", stacklevel=2)
+                continue
+            top, left = top % (height - size + 1), left % (width - size + 1)
+            return pixels[..., top : top + size, left : left + size, :]
+        raise LicLabError(f"none of the {self.thing}s can be read any more")
 
     @staticmethod
     def _posed(crop: np.ndarray, pose: int) -> np.ndarray:
@@ -160,7 +169,8 @@ def split(
             raise LicLabError(f"there are no pictures in {folder}")
     files = [file for files in found.values() for file in files]
     held = files[every // 2 :: every]
-    return [file for file in files if file not in set(held)], held
+    chosen = set(held)
+    return [file for file in files if file not in chosen], held
 
 
 def center_crops(files: Iterable, size: int, *, read: Callable[..., np.ndarray] = read_image) -> Tensor:
@@ -180,7 +190,9 @@ def center_crops(files: Iterable, size: int, *, read: Callable[..., np.ndarray] 
         if min(top, left) >= 0:
             crops.append(picture[..., top : top + size, left : left + size, :])
     if not crops:
-        raise LicLabError(f"no validation picture has both sides of {size} pixels")
+        raise LicLabError(
+            f"no validation picture has both sides of {size} pixels: use smaller crops, or name validation pictures"
+        )
     return _as_tensor(crops)
 
 

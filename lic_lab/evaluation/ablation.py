@@ -13,7 +13,7 @@ import numpy as np
 
 from lic_lab.codecs.learned import wrap
 from lic_lab.datasets.images import write_bytes
-from lic_lab.errors import LicLabError
+from lic_lab.errors import DivergedError, LicLabError
 from lic_lab.evaluation.evaluate import evaluate
 from lic_lab.evaluation.means import gap, mean_curves
 from lic_lab.evaluation.sweep import gather_images, gather_pairs
@@ -242,7 +242,8 @@ class _Place:
         """Refuse a folder where something else was trained."""
         self.settings = json.loads(json.dumps(self.settings))  # as it is read back
         file = self.folder / "settings.json"
-        before = _read(file) if file.is_file() else self.settings
+        begun = any((self.folder / name).exists() for name in ("state.pt", "trained.json"))
+        before = _read(file) if begun and file.is_file() else self.settings
         for key in self.settings | before:
             if self.settings.get(key) != before.get(key):
                 raise LicLabError(
@@ -265,9 +266,7 @@ class _Place:
         resume = (self.folder / "state.pt").exists()
         try:
             recipes.train(self.settings["model"], data, out=self.folder, resume=resume, **own, **options)
-        except LicLabError as error:
-            if "not a number" not in str(error):  # folders, sizes, states: to be mended before anything else
-                raise
+        except DivergedError as error:  # others, of folders, sizes, states, are to be mended before anything else
             return {"failed": str(error)}
         seconds = _read(self.folder / "history.json")[-1]["seconds"]
         return {"objective": self._model().card["validation"][-1]["objective"], "train_seconds": seconds}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from functools import cache
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from lic_lab.coding.tables import Tables
 from lic_lab.datasets.bundled import data_path
+from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.models.presets import PRESETS, build
@@ -39,12 +39,8 @@ def save_model(model: Codec, path: str | Path, *, name: str, preset: str, card: 
     meta = {"name": name, "preset": preset, "lambdas": json.dumps(model.lambdas), "card": json.dumps(card or {})}
     if model.switches:
         meta["switches"] = json.dumps(model.switches)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    save_file(stored, temporary, metadata=meta)
-    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
-    os.replace(temporary, path)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, save(stored, metadata=meta))
 
 
 def stored_tensors(model: Codec) -> dict[str, Tensor]:

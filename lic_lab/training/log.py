@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from torch import Tensor
@@ -17,7 +19,8 @@ class Log:
     """Write into the folder of a run; where `active` is false, which it is for all but one process, nothing.
 
     Scalars go to TensorBoard every `EVERY` steps. `step`: where the run begins or goes on; events of later steps, which
-    a killed run left, are then not shown.
+    a killed run left, are then not shown. A full disk ends neither the log nor the training: what cannot be written is
+    missing, and TensorBoard's events end there.
     """
 
     EVERY = 50
@@ -32,6 +35,7 @@ class Log:
         if active:
             handler = logging.FileHandler(folder / "train.log", encoding="utf-8", delay=True)
             handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+            handler.handleError = lambda record: None
             self._text.addHandler(handler)
 
     def say(self, line: str) -> None:
@@ -45,31 +49,35 @@ class Log:
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Give numbers to TensorBoard."""
-        for name, value in values.items() if self._events else ():
-            self._events.add_scalar(name, value, step)
+        self._event(lambda: [self._events.add_scalar(name, value, step) for name, value in values.items()])
 
     def picture(self, step: int, name: str, image: Tensor) -> None:
         """Give a picture (3, h, w) in [0, 1] to TensorBoard."""
-        if self._events:
-            self._events.add_image(name, image.float().clamp(0, 1).cpu(), step)
+        self._event(lambda: self._events.add_image(name, image.float().clamp(0, 1).cpu(), step))
+
+    def _event(self, write: Callable[[], object]) -> None:
+        try:
+            if self._events:
+                write()
+        except (OSError, ValueError) as error:  # a full disk; or its writer's thread has died of one before
+            self._events = None
+            self.say(f"no more events for TensorBoard: {error}")
 
     def validation(self, row: Mapping, history: list) -> None:
-        """Note a validation: a row of numbers, and the whole history again."""
+        """Note a validation: a row of numbers, and the whole history again; raises LicLabError where that fails."""
         if not self.active:
             return
-        write_whole(self.folder / "history.json", lambda path: path.write_text(json.dumps(history, indent=1)))
         ends = {key: f"{row[key][0]:g} to {row[key][-1]:g}" for key in ("bpp", "psnr_db")}
         self.say(f"step {row['step']}: objective {row['objective']:.4f}, {ends['bpp']} bpp, {ends['psnr_db']} dB")
         self.scalars(row["step"], {"validation/objective": row["objective"]})
         for key, unit in (("bpp", "bpp"), ("psnr_db", "psnr_db")):
             self.scalars(row["step"], {f"validation/{unit}/rung_{k}": value for k, value in enumerate(row[key])})
-        if self._events:
-            self._events.flush()
+        self._event(lambda: self._events.flush())
+        write_whole(self.folder / "history.json", lambda path: path.write_text(json.dumps(history, indent=1)))
 
     def close(self) -> None:
         """Close the files."""
-        if self._events:
-            self._events.close()
+        self._event(lambda: self._events.close())
         self.close_text()
 
     def close_text(self) -> None:
@@ -98,6 +106,9 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # torch.save hides the reason of a full disk in a RuntimeError
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-        raise LicLabError(f"cannot write {str(path)!r} ({reason}): free some space, then resume") from error
+        full = getattr(error, "errno", errno.ENOSPC) == errno.ENOSPC
+        mend = "free some space, then resume" if full else "mend that, then resume"
+        raise LicLabError(f"cannot write {str(path)!r} ({reason}): {mend}") from error

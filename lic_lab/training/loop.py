@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -14,15 +15,17 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lic_lab.datasets.crops import CropBank
-from lic_lab.errors import LicLabError
+from lic_lab.errors import DivergedError, LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.ops.rounding import share_of_noise
 from lic_lab.training.control import Control, patient_signals
 from lic_lab.training.log import Log, write_whole
 from lic_lab.training.objective import balanced, rate_distortion
 from lic_lab.training.processes import Processes
-from lic_lab.training.recipe import Recipe
+from lic_lab.training.recipe import Recipe, recipe_of
 from lic_lab.training.validation import validate
+
+SKIPS = 50  # steps that fp16 may pass over in a row, each halving its scale
 
 
 @dataclass
@@ -31,6 +34,7 @@ class Progress:
 
     loss, bpp, psnr (dB): smoothed over about fifty steps, on training crops.   terms: what the model adds to the loss.
     speed: crops per second.   history: a row per validation.   best: the row of the best weights so far, if any.
+    legs: where the run was resumed with another recipe: its step, and what changed.
     """
 
     step: int = 0
@@ -43,6 +47,7 @@ class Progress:
     terms: dict[str, float] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
     best: dict = field(default_factory=dict)
+    legs: list[dict] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -60,14 +65,18 @@ class Trainer:
 
     validation: pictures (n, 3, h, w), or pairs.   folder: for state.pt and what `Log` writes.   keep(model, name): is
     called with the averaged model to write "best", "last" or "step-00010000".   processes: where to run.
+    about: what the run is of, by name; it is stored, and a resumed run must be of the same.
     """
 
     def __init__(
         self, model: Codec, recipe: Recipe, bank: CropBank, validation: Tensor, folder: Path, *,
         keep: Callable[[Codec, str], None] = lambda model, name: None, processes: Processes | None = None,
+        about: Mapping | None = None,
     ):  # fmt: skip
         self.recipe, self.bank, self.validation, self.folder = recipe, bank, validation, Path(folder)
-        self.keep, self.processes = keep, processes or Processes()
+        self.keep, self.processes, self.about = keep, processes or Processes(), dict(about or {})
+        for _, _, batch in recipe.crops:  # refuses what cannot be shared before anything is done
+            self.processes.share(batch, recipe.accumulate)
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
         self.device = self.processes.device
@@ -77,7 +86,8 @@ class Trainer:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.progress = Progress(steps=recipe.steps)
+        self.progress, self._skipped = Progress(steps=recipe.steps), 0
+        self._random = self._random_state()
 
     def run(self, watch: Callable[[Progress], None] = lambda progress: None, control: Control | None = None) -> Codec:
         """Train to the last step and give the averaged model; `watch` is called after every step.
@@ -90,13 +100,15 @@ class Trainer:
         self.log = Log(self.folder, active=self.processes.main, step=self.progress.step)
         self.log.say(f"from step {self.progress.step} of {self.recipe.steps}: {asdict(self.recipe)}")
         try:
-            with patient_signals() as signalled:
+            with patient_signals() as signalled, self._own_randomness():
                 stopped = control.stopped
                 while self.progress.step < self.recipe.steps and not stopped:
                     self._step()
                     self.progress.seconds = before + time.monotonic() - began
                     if self.progress.step % self.recipe.every == 0 or self.progress.step == self.recipe.steps:
                         self._validate()
+                    if self.recipe.keep_every and self.progress.step % self.recipe.keep_every == 0:
+                        self._try(lambda: self.keep(self.average.module.eval(), f"step-{self.progress.step:08}"))
                     began += self._attend(watch, control)
                     interrupted, stopped = self.processes.any(signalled.is_set(), control.stopped)
                     if interrupted:
@@ -129,11 +141,11 @@ class Trainer:
         draw = self.bank.draw(batch, side, self.generator)
         rates = torch.rand(batch, generator=self.generator) * (self.model.rates - 1)
         parts, sums = self.processes.share(batch, recipe.accumulate), 0.0
-        noise = self._noise_state()
+        noise = self._random_state()
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         for number, part in enumerate(parts):
-            self._set_noise_state(noise)  # every part draws the noise of the whole step, and takes its share
+            self._set_random_state(noise)  # every part draws the noise of the whole step, and takes its share
             with share_of_noise(part, batch), self.processes.silent(self.runner, number < len(parts) - 1):
                 sums = sums + self._part([draw[i] for i in part], side, rates[list(part)], len(parts))
         self.scaler.unscale_(self.optimizer)
@@ -141,7 +153,8 @@ class Trainer:
         loss, bpp, psnr, *terms = self.processes.mean(sums)
         norm = float(norm)
         self._refuse_nan("loss", loss)
-        if not self.scaler.is_enabled():  # which skips such a step and lowers its scale
+        self._skipped = 0 if math.isfinite(norm) else self._skipped + 1
+        if not self.scaler.is_enabled() or self._skipped > SKIPS:  # it skips such steps and lowers its scale
             self._refuse_nan("gradient", norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -179,7 +192,7 @@ class Trainer:
     def _refuse_nan(self, what: str, value: float) -> None:
         """Stop before a weight is touched, so that no state with NaN in it is ever saved."""
         if not math.isfinite(value):
-            raise LicLabError(
+            raise DivergedError(
                 f"the {what} is not a number at step {self.progress.step}: lower lr ({self.recipe.lr:g}) and resume "
                 f"from {self.folder}"
             )
@@ -207,23 +220,27 @@ class Trainer:
         row = {"step": now.step, "seconds": round(now.seconds), "loss": round(now.loss, 5)}
         row |= validate(model, self.validation, self.recipe, device=self.device, log=self.log, step=now.step)
         now.history.append(row)
-        self.log.validation(row, now.history)
-        if not now.best or _merit(row) > _merit(now.best):
+        self._try(lambda: self.log.validation(row, now.history))
+        better = not now.best or self._merit(row) > self._merit(now.best)
+        if better and math.isfinite(self._merit(row)) and self._try(lambda: self.keep(model, "best")):
             now.best = row
-            self._try(lambda: self.keep(model, "best"))
-        if self.recipe.keep_every and now.step % self.recipe.keep_every == 0:
-            self._try(lambda: self.keep(model, f"step-{now.step:08}"))
         self._try(self.save)
 
-    def _try(self, write: Callable[[], None]) -> None:
-        """Write in the middle of a run: a full disk is said, and the training goes on, for it may be mended."""
+    def _try(self, write: Callable[[], None]) -> bool:
+        """Write in the middle of a run; a full disk is said, and the training goes on, for it may be mended."""
         if not self.processes.main:
-            return
+            return True
         try:
             write()
         except (LicLabError, OSError) as error:
             self.log.say(str(error))
             warnings.warn(f"{error}; the training goes on and will try again", stacklevel=2)
+            return False
+        return True
+
+    def _merit(self, row: dict) -> float:
+        """What makes weights better: the score where the recipe asks for it, else a lower objective."""
+        return row.get("score", math.nan) if self.recipe.select == "score" else -row["objective"]
 
     def save(self) -> None:
         """Write the whole state to `state.pt` under a temporary name first, so that a kill loses nothing."""
@@ -237,8 +254,9 @@ class Trainer:
             "progress": asdict(self.progress),
             "recipe": asdict(self.recipe),
             "lambdas": self.model.lambdas,
-            "random": (torch.get_rng_state(), self.generator.get_state()),
-            "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "about": self.about,
+            "random": (self._random_state()[0], self.generator.get_state()),
+            "random_cuda": self._random_state()[1],
         }
         write_whole(self.folder / "state.pt", lambda path: torch.save(state, path))
 
@@ -250,10 +268,8 @@ class Trainer:
         file = self.folder / "state.pt"
         if not file.exists():
             return False
-        try:
-            state = torch.load(file, weights_only=True, map_location="cpu")
-        except Exception as error:  # pickle, zip and torch have a type each for what is damaged
-            raise LicLabError(f"{file} cannot be read: the run cannot be resumed, choose another folder") from error
+        state = read_state(self.folder)
+        refuse_other(file, state.get("about", {}), self.about)
         try:
             self.model.load_state_dict(state["model"])
         except RuntimeError as error:
@@ -270,17 +286,45 @@ class Trainer:
         if state.get("scaler") and self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])
         self.progress = Progress(**state["progress"] | {"steps": self.recipe.steps})
-        torch.set_rng_state(state["random"][0])
+        if self.progress.step > self.recipe.steps:
+            raise LicLabError(
+                f"{file} has taken {self.progress.step} steps already: give more than {self.recipe.steps}"
+            )
+        self._take_leg(recipe_of(state["recipe"]))
+        self._random = (state["random"][0], state.get("random_cuda"))
         self.generator.set_state(state["random"][1])
-        if self.device.type == "cuda" and state.get("random_cuda") is not None:
-            torch.cuda.set_rng_state(state["random_cuda"], self.device)
         return True
 
-    def _noise_state(self) -> Tensor:
-        return torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else torch.get_rng_state()
+    def _take_leg(self, before: Recipe) -> None:
+        """Note what is another recipe than before."""
+        old, new = asdict(before), asdict(self.recipe)
+        changed = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
+        if before.select != self.recipe.select:  # what was the best by the other measure may not be by this one
+            self.progress.best = {}
+        if changed:
+            self.progress.legs.append({"step": self.progress.step, **changed})
 
-    def _set_noise_state(self, state: Tensor) -> None:
-        torch.cuda.set_rng_state(state, self.device) if self.device.type == "cuda" else torch.set_rng_state(state)
+    @contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        """Draw from the run's own generators, wherever those of the process are, and leave these as they were."""
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            self._set_random_state(self._random)
+            self._random = None
+            try:
+                yield
+            finally:
+                self._random = self._random_state()
+
+    def _random_state(self) -> tuple[Tensor, Tensor | None]:
+        """The generators that noise comes from, of the CPU and of the device: those of the process during a run."""
+        if getattr(self, "_random", None) is not None:
+            return self._random
+        return torch.get_rng_state(), torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+
+    def _set_random_state(self, state: tuple[Tensor, Tensor | None]) -> None:
+        torch.set_rng_state(state[0])
+        if self.device.type == "cuda" and state[1] is not None:
+            torch.cuda.set_rng_state(state[1], self.device)
 
 
 def _moving_average(decay: float) -> Callable:
@@ -296,6 +340,22 @@ def _moving_average(decay: float) -> Callable:
     return update
 
 
-def _merit(row: dict) -> float:
-    """What makes weights better: the score where the recipe asks for it, else a lower objective."""
-    return row["score"] if "score" in row else -row["objective"]
+def refuse_other(file: Path, theirs: Mapping, mine: Mapping) -> None:
+    """Raise LicLabError where a state is of something else than a run; what it does not say may be anything."""
+    for key, value in mine.items():
+        if theirs.get(key, value) != value:
+            raise LicLabError(f"{file} is of {key} {theirs[key]}, not {value}: choose another folder, or --start-from")
+
+
+def read_state(folder: str | Path) -> dict:
+    """Read the state of a run; raises LicLabError where there is none, or none that can be read."""
+    file = Path(folder) / "state.pt"
+    if not file.exists():
+        raise LicLabError(f"there is no training run to resume in {folder}")
+    try:
+        state = torch.load(file, weights_only=True, map_location="cpu")
+        if not {"model", "average", "optimizer", "progress", "recipe", "random"} <= set(state):
+            raise ValueError("it is of another program")
+    except Exception as error:  # pickle, zip and torch have a type each for what is damaged
+        raise LicLabError(f"{file} cannot be read: the run cannot be resumed, choose another folder") from error
+    return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -129,6 +130,6 @@ def lambda_from(value: float, convention: str) -> float:
     }
     if convention not in forms:
         raise LicLabError(f"no way to write lambda is called {convention!r}: use {', '.join(forms)}")
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise LicLabError(f"lambda is a positive number, got {value:g}")
     return forms[convention](value)

@@ -87,6 +87,8 @@ def _device(name: str | None) -> torch.device:
         device = torch.device(name or "cpu")
     except RuntimeError as error:
         raise LicLabError(f"no device is called {name!r}: use cpu or cuda") from error
+    if device.type not in ("cpu", "cuda"):
+        raise LicLabError(f"models are trained on cpu or cuda, not on {name!r}")
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise LicLabError(

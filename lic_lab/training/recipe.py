@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 
 from lic_lab.errors import LicLabError
@@ -24,10 +25,10 @@ class Recipe:
 
     steps: optimiser steps.   crops: stages of (share of the steps at their end, crop side in pixels, crops per step).
     accumulate: parts into which a process cuts its share of the crops of a step; the numbers stay the same.
-    lr: peak learning rate of Adam, after `warmup` steps of linear growth, a tenth of all at most.   schedule: "cosine" to lr / 50 at the last
-    step; "constant"; "step", times `factor` at each of the steps in `milestones`; "exponential", times `factor` for
-    every `period` steps after the first of `milestones`; "plateau", times `factor` when the validation objective has
-    not fallen for `patience` validations.
+    lr: peak learning rate of Adam, after `warmup` steps of linear growth, a tenth of all at most.
+    schedule: "cosine" to lr / 50 at the last step; "constant"; "step", times `factor` at each of the steps in
+    `milestones`; "exponential", times `factor` for every `period` steps after the first of `milestones`; "plateau",
+    times `factor` when the validation objective has not fallen for `patience` validations.
     distortion: "mse" or "ms-ssim".   lambda_warmup: steps over which lambda grows from nothing (0: none), as in
     BiMamba's public code.   clip: of the gradient's norm.   ema: decay of the averaged weights (0: the last ones),
     less in the first steps.
@@ -64,18 +65,38 @@ class Recipe:
         for name, allowed in known.items():
             if getattr(self, name) not in allowed:
                 raise LicLabError(f"no {name} called {getattr(self, name)!r}: there are {', '.join(allowed)}")
-        for name in ("steps", "accumulate", "lr", "clip", "factor", "period", "patience", "every"):
-            if not getattr(self, name) > 0:
-                raise LicLabError(f"{name} is a positive number, got {getattr(self, name)!r}")
-        if not 0 <= self.ema < 1:
-            raise LicLabError(f"ema is from 0 to below 1, got {self.ema!r}")
+        for name, (low, whole) in _RANGES.items():
+            _check_number(name, getattr(self, name), low, whole)
+        if self.ema >= 1:
+            raise LicLabError(f"ema is below 1, got {self.ema!r}")
+        for number in self.milestones:
+            _check_number("a milestone", number, 0, True)
         if self.schedule == "step" and not self.milestones:
             raise LicLabError("schedule 'step' needs the steps at which the learning rate falls: give milestones")
-        smallest = min(side for _, side, _ in self.crops)
-        if self.distortion == "ms-ssim" and smallest < MS_SSIM_MIN_CROP:
+        if self.milestones and self.schedule not in ("step", "exponential"):
+            raise LicLabError(f"milestones have no part in schedule {self.schedule!r}: use step, or leave them out")
+        self._check_crops()
+
+    def _check_crops(self) -> None:
+        for stage in self.crops:
+            if not isinstance(stage, tuple) or len(stage) != 3 or not 0 < stage[0] <= 1:
+                raise LicLabError(f"a stage of crops is (share of the steps, side, crops per step), got {stage!r}")
+            _check_number("the side of a crop", stage[1], 1, True)
+            _check_number("crops per step", stage[2], 1, True)
+        smallest = min((side for _, side, _ in self.crops), default=0)
+        if not self.crops or (self.distortion == "ms-ssim" and smallest < MS_SSIM_MIN_CROP):
             raise LicLabError(
                 f"MS-SSIM needs crops of {MS_SSIM_MIN_CROP} pixels or more, got {smallest}: give a larger crop"
+                if self.crops
+                else "crops need a stage at least"
             )
+
+    @property
+    def crops_per_step(self) -> float:
+        """Crops of a step, averaged over the stages."""
+        ends = [0.0, *(end for end, *_ in self.crops)]
+        shares = [end - begin for begin, end in pairwise(ends)]
+        return sum(share * batch for share, (*_, batch) in zip(shares, self.crops, strict=True)) / sum(shares)
 
     def crop_at(self, step: int) -> tuple[int, int]:
         """Give (crop side, crops per step) at one step."""
@@ -102,6 +123,23 @@ class Recipe:
         return min(1.0, max(1e-6, step / self.lambda_warmup)) if self.lambda_warmup else 1.0
 
 
+_RANGES = {  # the least that is allowed, "positive" standing for more than nothing; and whether the number is whole
+    "steps": (1, True), "accumulate": (1, True), "lr": ("positive", False), "warmup": (0, True),
+    "factor": ("positive", False), "period": (1, True), "patience": (1, True), "weight_decay": (0, False),
+    "lambda_warmup": (0, True), "clip": ("positive", False), "ema": (0, False), "seed": (0, True), "every": (1, True),
+    "keep_every": (0, True),
+}  # fmt: skip
+
+
+def _check_number(name: str, value, low, whole: bool) -> None:
+    kinds = (int,) if whole else (int, float)
+    number = isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or (value <= 0 if low == "positive" else value < low):
+        what = "whole number" if whole else "number"
+        asked = f"positive {what}" if low in ("positive", 1) else f"{what} from {low} on"
+        raise LicLabError(f"{name} is a {asked}, got {value!r}")
+
+
 def _plateaus(objectives: Sequence[float], patience: int) -> int:
     """How often the best value stood for more than `patience` values; the count begins anew after each time."""
     best, since, falls = math.inf, 0, 0
@@ -121,41 +159,60 @@ RECIPES |= {f"{size}-main": recipe for size, recipe in RECIPES.items()}  # seria
 """How each preset is trained unless told otherwise."""
 
 
-def recipe_for(preset: str, *, crop: int | None = None, batch_size: int | None = None, **changes) -> Recipe:
-    """Give the recipe of a preset with changes; crop, batch_size: in every stage.   A value of None changes nothing.
+def recipe_for(
+    preset: str, *, crop: int | None = None, batch_size: int | None = None, base: Recipe | None = None, **changes
+) -> Recipe:
+    """Give the recipe of a preset, or `base`, with changes; crop, batch_size: in every stage.
 
+    A value of None changes nothing; milestones alone mean schedule "step".
     Raises LicLabError for presets and fields that do not exist, with the near ones, and for values that cannot be.
     """
-    if preset not in RECIPES:
+    if base is None and preset not in RECIPES:
         raise LicLabError(f"no recipe for preset {preset!r}: there are {', '.join(RECIPES)}")
-    known = [field.name for field in fields(Recipe)]
+    base = base or RECIPES[preset]
+    _check_names(changes)
+    changes = {name: _tuples(value) for name, value in changes.items() if value is not None}
+    if changes.get("milestones"):
+        changes.setdefault("schedule", "step")
+    stages = changes.pop("crops", base.crops)
+    stages = tuple(
+        (end, side if crop is None else crop, batch if batch_size is None else batch_size)
+        for end, side, batch in stages
+    )
+    return replace(base, crops=stages, **changes)
+
+
+def recipe_of(record: Mapping) -> Recipe:
+    """Give the recipe that a state or a card holds; fields that it does not know stay as they are by default."""
+    known = {field.name for field in fields(Recipe)}
+    return Recipe(**{name: _tuples(value) for name, value in record.items() if name in known})
+
+
+def _check_names(changes: Mapping, also: tuple[str, ...] = ()) -> None:
+    known = [field.name for field in fields(Recipe)] + list(also)
     for name in changes:
         if name not in known:
             near = get_close_matches(name, known, n=1)
-            raise LicLabError(
-                f"a recipe has no {name!r}: " + (f"did you mean {near[0]!r}?" if near else ", ".join(known))
-            )
-    changes = {name: _tuples(value) for name, value in changes.items() if value is not None}
-    stages = changes.pop("crops", RECIPES[preset].crops)
-    stages = tuple((end, crop or side, batch_size or batch) for end, side, batch in stages)
-    return replace(RECIPES[preset], crops=stages, **changes)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise LicLabError(f"a recipe has no {name!r}: {hint}")
 
 
 def read_changes(path: str | Path) -> dict:
-    """Read changes to a recipe from a .toml or .json file, as `recipe_for` takes them.
+    """Read changes to a recipe from a .toml or .json file, as `recipe_for` takes them: fields, crop, batch_size.
 
     Raises LicLabError for a file that is missing or not such a table.
     """
     path = Path(path)
     try:
-        found = (
-            tomllib.loads(path.read_text("utf-8")) if path.suffix == ".toml" else json.loads(path.read_text("utf-8"))
-        )
+        text = path.read_text("utf-8")
+        found = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError) as error:
         raise LicLabError(f"{path} is no recipe: {error}") from error
     if not isinstance(found, Mapping):
         raise LicLabError(f"{path} is no recipe: it must name fields, as in steps = 2000")
-    return dict(found)
+    changes = {name.replace("-", "_"): value for name, value in found.items()}
+    _check_names(changes, ("crop", "batch_size"))
+    return changes
 
 
 def _tuples(value):

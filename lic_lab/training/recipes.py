@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import os
 import platform
+import shlex
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from lic_lab.datasets.crops import CropBank, center_crops, split
@@ -20,13 +24,15 @@ from lic_lab.models.base import Codec
 from lic_lab.models.checkpoints import load_weights, save_model
 from lic_lab.models.presets import build
 from lic_lab.training.control import Control
-from lic_lab.training.loop import Progress, Trainer
+from lic_lab.training.loop import Progress, Trainer, read_state, refuse_other
 from lic_lab.training.processes import Processes
-from lic_lab.training.recipe import RECIPES, Recipe, recipe_for
+from lic_lab.training.recipe import RECIPES, Recipe, recipe_for, recipe_of
+
+VALIDATED = 48  # pictures at most
 
 
 def train(
-    name: str, data: Iterable[str | Path], *, out: str | Path, preset: str = "lab", lmbda: float | None = None,
+    name: str, data: Iterable[str | Path], *, out: str | Path, preset: str | None = None, lmbda: float | None = None,
     switches: Mapping | None = None, validation: Iterable[str | Path] = (), epochs: int | None = None,
     lr_epochs: tuple[int, ...] = (), start_from: str | Path | None = None, resume: bool = False,
     threads: int | None = None, device: str | None = None, memory: float = 4e9,
@@ -36,63 +42,131 @@ def train(
     """Train one model on the pictures of some folders; give the path of its best weights, `out`/NAME.safetensors.
 
     A stereo model learns from the pairs of a folder, or from pairs made of its single pictures (`datasets.pairs`).
-    validation: folders; without any, every 25th picture is held out.   lmbda: one fixed trade-off instead of the
-    model's whole ladder.   switches: constructor arguments instead of the preset's (`presets.build`).
-    epochs: instead of steps, how often every picture is taken; lr_epochs: instead of milestones.   start_from: weights
-    whose tensors are taken over where name and shape agree.   resume: go on from the state in `out`.
-    device: "cpu" or "cuda".   memory: bytes of pictures to hold, see `CropBank`.   changes: to the preset's `Recipe`,
-    and crop= or batch_size= for all its stages.
+    preset: "lab" by default.   lmbda: one fixed trade-off instead of the model's whole ladder.   switches: constructor
+    arguments instead of the preset's (`presets.build`).   validation: folders; without any, every 25th picture is held
+    out.   epochs: instead of steps, how often every picture is taken; lr_epochs: instead of milestones.
+    start_from: weights whose tensors are taken over where name and shape agree.   device: "cpu" or "cuda".
+    memory: bytes of pictures to hold, see `CropBank`.   changes: to the preset's `Recipe`, and crop= or batch_size= for
+    all its stages.   resume: go on from the state in `out`; what is not said anew stays as it was there.
     progress(done, total, text) is called for every picture read, then after every step, as watch(Progress) is; control
     pauses, resumes and stops.
     Ctrl-C saves the state and stops. Pictures that cannot be read are left out, each with a warning.
 
     `out` holds state.pt, history.json, train.log, TensorBoard's events, NAME.safetensors (the best on the validation
     pictures) and NAME.last.safetensors.
-    Raises LicLabError for unknown names, unusable folders, a folder that already holds a run, or a loss that diverged.
+    Raises LicLabError for unknown names, unusable folders, a folder that already holds a run, a state of another model,
+    other data or another seed, and DivergedError for a loss that is no number.
     """
-    out, data = Path(out), list(data)
+    out, data, validation = Path(out), list(data), list(validation)
     if not resume and (out / "state.pt").exists():
         raise LicLabError(f"{out} already holds a training run: resume it, or choose another folder")
-    if resume and not (out / "state.pt").exists():
-        raise LicLabError(f"there is no training run to resume in {out}")
-    if threads:
-        torch.set_num_threads(threads)
-    recipe = recipe_for(preset, **changes)
-    torch.use_deterministic_algorithms(recipe.deterministic, warn_only=True)
-    torch.manual_seed(recipe.seed)
-    model = build(name, preset, lambdas=None if lmbda is None else (lmbda,), **(switches or {}))
-    taken = warm_start(model, start_from) if start_from and not resume else 0
-    bank, held = _pictures(model.views == 2, data, list(validation), recipe, memory=memory, progress=progress)
-    recipe = recipe_for(preset, **changes | _in_steps(epochs, lr_epochs, bank.used / recipe.crops[-1][2]))
+    before = read_state(out) if resume else {}
+    old = before.get("about", {})
+    about = {"model": name, "preset": preset or old.get("preset", "lab")}
+    about["switches"] = dict(switches or old.get("switches", {}))
+    for key, folders in (("data", data), ("validation", validation)):
+        about[key] = [Path(folder).name for folder in folders]
+    about |= {"start_from": old["start_from"]} if "start_from" in old else {}
+    refuse_other(out / "state.pt", old, about)
+    lambdas = _lambdas(lmbda, before)
+    plan = _plan(before, about["preset"], changes, epochs, lr_epochs)
+    recipe = plan(None)
     processes = Processes(device)
-    keep = partial(_keep, out=out, name=name, preset=preset)
-    trainer = Trainer(
-        model, recipe, bank, held, out, keep=lambda *which: keep(*which, about=about()), processes=processes
-    )
-    about = partial(card, trainer, name, preset, data, start_from=start_from if taken else None)
     try:
-        if resume:
-            trainer.resume()
+        with _one_run(out, processes.main), _settings(threads, recipe.deterministic):
+            torch.manual_seed(recipe.seed)
+            model = build(name, about["preset"], lambdas=lambdas, **about["switches"])
+            if start_from and not resume:
+                warm_start(model, start_from)
+                about["start_from"] = Path(start_from).name
+            bank, held = _pictures(model.views == 2, data, validation, recipe, memory=memory, progress=progress)
+            recipe = plan(bank.used)
+            trainer = Trainer(model, recipe, bank, held, out, processes=processes, about=about)
+            trainer.keep = partial(_keep, trainer)
+            if resume:
+                trainer.resume()
 
-        def tell(now: Progress) -> None:
-            progress(now.step, recipe.steps, now.text)
-            watch(now)
+            def tell(now: Progress) -> None:
+                progress(now.step, recipe.steps, now.text)
+                watch(now)
 
-        trained = trainer.run(tell, control)
-        if processes.main:
-            trainer.keep(trained, "last")
-            if not trainer.progress.best:  # stopped before the first validation
-                trainer.keep(trained, "best")
+            trained = trainer.run(tell, control)
+            if processes.main:
+                trainer.keep(trained, "last")
+                if not (out / f"{name}.safetensors").exists():  # stopped early, or the disk was full
+                    trainer.keep(trained, "best")
     finally:
         processes.leave()
     return out / f"{name}.safetensors"
 
 
-def _in_steps(epochs: int | None, lr_epochs: tuple[int, ...], epoch: float) -> dict:
-    """What was said in epochs, in steps: an epoch takes as many crops as there are pictures."""
-    steps = {"steps": max(1, round(epochs * epoch))} if epochs else {}
-    falls = {"schedule": "step", "milestones": tuple(round(e * epoch) for e in lr_epochs)} if lr_epochs else {}
-    return steps | falls
+def _lambdas(lmbda: float | None, before: Mapping) -> tuple[float, ...] | None:
+    """The one trade-off that is asked for, or those that a run has; None for the preset's ladder."""
+    if lmbda is not None and not 0 < lmbda < math.inf:
+        raise LicLabError(f"lambda is a positive number, got {lmbda!r}")
+    return (lmbda,) if lmbda is not None else tuple(before["lambdas"]) if before else None
+
+
+def _plan(
+    before: Mapping, preset: str, changes: dict, epochs: int | None, lr_epochs: tuple
+) -> Callable[[int | None], Recipe]:
+    """The recipe of a run, once it is known how many pictures an epoch has (None: not yet)."""
+    base = recipe_of(before["recipe"]) if before else None
+    if epochs and changes.get("steps"):
+        raise LicLabError("steps and epochs say the same: give one of them")
+    if lr_epochs and (changes.get("milestones") or changes.get("schedule") not in (None, "step")):
+        raise LicLabError("the epochs at which the rate falls are milestones of schedule 'step': leave the others out")
+    if base and changes.get("seed") not in (None, base.seed):
+        raise LicLabError(f"this run has seed {base.seed}, not {changes['seed']}: choose another folder")
+    first = {key: value for key, value in changes.items() if not (lr_epochs and key == "schedule")}
+
+    def plan(pictures: int | None) -> Recipe:
+        recipe = recipe_for(preset, base=base, **first)
+        if pictures is None:
+            return recipe
+        epoch = pictures / recipe.crops_per_step  # in steps: an epoch takes as many crops as there are pictures
+        steps = {"steps": max(1, round(epochs * epoch))} if epochs else {}
+        falls = {"milestones": tuple(round(e * epoch) for e in lr_epochs)} if lr_epochs else {}
+        return recipe_for(preset, base=base, **first | steps | falls)
+
+    return plan
+
+
+@contextmanager
+def _one_run(out: Path, main: bool) -> Iterator[None]:
+    """Let no second run write into the folder at the same time."""
+    if not main:
+        yield
+        return
+    new = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / ".lock", timeout=0)
+    try:
+        with lock:
+            yield
+    except Timeout as error:
+        raise LicLabError(f"another training is writing into {out}: wait for it, or choose another folder") from error
+    finally:
+        (out / ".lock").unlink(missing_ok=True) if not lock.is_locked else None
+        if new and not any(out.iterdir()):
+            out.rmdir()
+
+
+@contextmanager
+def _settings(threads: int | None, deterministic: bool) -> Iterator[None]:
+    """Set what is set for the whole process, and put it back: a notebook goes on afterwards."""
+    if threads is not None and threads < 1:
+        raise LicLabError(f"threads are a positive whole number, got {threads!r}")
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads or before[0])
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
+    torch.use_deterministic_algorithms(deterministic or before[1], warn_only=True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1], warn_only=True)
 
 
 def _pictures(
@@ -104,18 +178,24 @@ def _pictures(
     if validation:
         others = [file for part in listed(validation) for file in part]
         training, held = training + held, others
+    what = "pairs or pictures" if stereo else "pictures"
     if not held:
-        what = "pairs or pictures" if stereo else "pictures"
         raise LicLabError(f"{len(training)} {what} are too few: give at least 13, so that one can be held out")
     side = max(c for _, c, _ in recipe.crops)
     kind = PairBank if stereo else CropBank
     tell = lambda done, total: progress(done, total, "reading pictures")  # noqa: E731
     bank = kind(training, smallest=side, seed=recipe.seed, memory=memory, progress=tell)
     for reason in bank.skipped:
-        warnings.warn(f"left out: {reason}", stacklevel=3)
-    crops = center_pairs if stereo else center_crops
-    with suppress(LicLabError):  # twice as large as training crops where pictures allow: codecs are used on large ones
-        return bank, crops(held, 2 * side)
+        warnings.warn(f"left out: {reason}", stacklevel=4)
+    if unused := len(training) - len(bank.skipped) - bank.used:
+        why = "are too small, or do not fit into memory" if stereo else "are smaller than a crop"
+        warnings.warn(f"{unused} of {len(training)} {what} are not used: they {why}", stacklevel=4)
+    crops, held = center_pairs if stereo else center_crops, held[:: -(-len(held) // VALIDATED)]
+    with suppress(LicLabError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said below, or not at all
+        large = crops(held, 2 * side)  # codecs are used on large pictures
+        if len(large) == len(held):
+            return bank, large
     return bank, crops(held, side)
 
 
@@ -133,19 +213,21 @@ def warm_start(model: Codec, path: str | Path) -> int:
     return len(fitting)
 
 
-def _keep(model: Codec, which: str, *, out: Path, name: str, preset: str, about: dict) -> None:
-    path = out / (f"{name}.safetensors" if which == "best" else f"{name}.{which}.safetensors")
-    save_model(model, path, name=name, preset=preset, card=about)
+def _keep(trainer: Trainer, model: Codec, which: str) -> None:
+    name, preset = trainer.about["model"], trainer.about["preset"]
+    path = trainer.folder / (f"{name}.safetensors" if which == "best" else f"{name}.{which}.safetensors")
+    save_model(model, path, name=name, preset=preset, card=card(trainer))
 
 
-def card(trainer: Trainer, name: str, preset: str, data: list, start_from: str | Path | None = None) -> dict:
+def card(trainer: Trainer) -> dict:
     """Say where weights come from: recipe, data (the pictures that were used), time, machine, validation curve."""
     now, device = trainer.progress, trainer.device
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
     shared = f"{trainer.processes.count} processes, " if trainer.processes.count > 1 else ""
     return {
-        "command": _command(trainer, name, preset, data, start_from),
-        "data": [Path(folder).name for folder in data],
+        "command": command(trainer),
+        **({"resumed": now.legs} if now.legs else {}),
+        "data": trainer.about["data"],
         "pictures": {"training": trainer.bank.used, "validation": len(trainer.validation)},
         "recipe": asdict(trainer.recipe),
         "steps": now.step,
@@ -156,22 +238,31 @@ def card(trainer: Trainer, name: str, preset: str, data: list, start_from: str |
     }
 
 
-def _command(trainer: Trainer, name: str, preset: str, data: list, start_from: str | Path | None) -> str:
-    """The command line that trains alike: whatever differs from the preset's recipe is in it."""
-    usual, used = asdict(RECIPES[preset]), asdict(trainer.recipe)
-    words = ["lic-lab train", name, *(Path(folder).name for folder in data), "--preset", preset]
+_OPTIONS = {"distortion": "type"}  # fields of a recipe that the command line calls otherwise
+
+
+def command(trainer: Trainer) -> str:
+    """Give the command line that trains alike: whatever differs from the preset's recipe is in it."""
+    about, used = trainer.about, asdict(trainer.recipe)
+    usual = asdict(RECIPES[about["preset"]])
+    words = ["lic-lab", "train", about["model"], *about["data"], "--preset", about["preset"]]
+    words += [word for folder in about["validation"] for word in ("--val-dataset", folder)]
     if trainer.model.rates == 1:
-        words += ["--lambda", f"{trainer.model.lambdas[0]:g}"]
-    words += [f"--set {key}={value}" for key, value in trainer.model.switches.items()]
-    words += ["--start-from", Path(start_from).name] if start_from else []
-    if used["crops"] != usual["crops"]:
-        sides, batches = {side for _, side, _ in used["crops"]}, {batch for *_, batch in used["crops"]}
-        words += [f"--crop {min(sides)}"] if len(sides) == 1 else []
-        words += [f"--batch-size {min(batches)}"] if len(batches) == 1 else []
-    changed = [key for key in used if key not in ("crops", "steps", "seed") and used[key] != usual[key]]
-    words += [f"--{key.replace('_', '-')} {_word(used[key])}" for key in changed]
-    return " ".join([*words, f"--steps {used['steps']} --seed {used['seed']} --out DIR"])
+        words += ["--lambda", repr(trainer.model.lambdas[0]), "--lambda-as", "mse"]
+    switches = {key: value if isinstance(value, str) else repr(value) for key, value in about["switches"].items()}
+    words += [word for key, value in switches.items() for word in ("--set", f"{key}={value}")]
+    words += ["--start-from", about["start_from"]] if "start_from" in about else []
+    for key in used:
+        if key in ("steps", "seed") or used[key] == usual[key]:
+            continue
+        option = f"--{_OPTIONS.get(key, key).replace('_', '-')}"
+        words += [option] if used[key] is True else [option, _word(used[key])]
+    words += ["--steps", str(used["steps"]), "--seed", str(used["seed"]), "--out", "DIR"]
+    return shlex.join(words)
 
 
 def _word(value) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """A value as the command line reads it: 35,38 and 0.8:128:8,1.0:256:2."""
+    if not isinstance(value, tuple):
+        return str(value)
+    return ",".join(":".join(map(str, part)) if isinstance(part, tuple) else str(part) for part in value)

@@ -177,3 +177,16 @@ def test_reading_a_folder_is_told(folder):
     told = []
     CropBank(sorted(folder.iterdir()), smallest=48, progress=lambda *now: told.append(now))
     assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]
+
+
+def test_a_picture_on_the_disk_that_breaks_later_is_named_and_another_one_is_cut(folder):
+    files = sorted(folder.iterdir())
+    bank = CropBank(files, smallest=48, memory=0)
+    files[2].write_bytes(files[2].read_bytes()[:200])
+    with pytest.warns(UserWarning, match=r"another picture is taken instead: .*2\.png"):
+        crops = bank.sample(40, 48, generator())
+    assert crops.shape == (40, 3, 48, 48) and (255 * crops[:, 2]).round().unique().tolist() == [77]
+    for file in files:
+        file.unlink()
+    with pytest.warns(UserWarning), pytest.raises(LicLabError, match="none of the pictures can be read any more"):
+        bank.sample(4, 48, generator())

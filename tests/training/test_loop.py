@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lic_lab.datasets.crops import CropBank, center_crops, split
-from lic_lab.errors import LicLabError
+from lic_lab.errors import DivergedError, LicLabError
 from lic_lab.models.presets import build
 from lic_lab.training import loop
 from lic_lab.training.loop import Recipe, Trainer
@@ -302,6 +302,11 @@ def test_weights_are_kept_every_so_many_steps(trainer):
     run.keep = lambda model, which: kept.append(which)
     run.run()
     assert kept.count("step-00000004") == 1 and {"best"} == set(kept) - {"step-00000004"}
+    kept.clear()
+    again = trainer(recipe=replace(RECIPE, steps=9, keep_every=3))  # 3 is no multiple of the steps between validations
+    again.keep = lambda model, which: kept.append(which)
+    again.run()
+    assert [which for which in kept if which != "best"] == ["step-00000003", "step-00000006", "step-00000009"]
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16", "fp32"])
@@ -328,3 +333,113 @@ def test_a_state_of_another_distortion_is_refused(trainer):
     other = replace(RECIPE, distortion="ms-ssim", crops=((1.0, 192, 1),))
     with pytest.raises(LicLabError, match="was trained for mse, not ms-ssim"):
         trainer(recipe=other).resume()
+
+
+# Every field of a recipe has a part in the numbers
+
+
+PLATEAU = {"schedule": "plateau", "patience": 1, "every": 1}
+
+
+def row(objective, score):
+    return {"objective": objective, "score": score, "bpp": [0.1, 1.0], "psnr_db": [20.0, 30.0]}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clip": 1e-3},
+        {"weight_decay": 0.1},
+        {"lambda_warmup": 100},
+        {"schedule": "constant"},
+        {"lr": 2e-3},
+    ],
+    ids=str,
+)
+def test_a_changed_field_changes_the_weights(trainer, uninterrupted, changes):
+    run = trainer(recipe=replace(RECIPE, **changes))
+    run.run()
+    assert not equal(numbers(run)["model"], uninterrupted["model"])
+
+
+def test_the_rate_falls_where_validations_stand_still(trainer, monkeypatch):
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: row(1.0, 0))
+    recipe = replace(RECIPE, steps=6, warmup=0, factor=0.5, **PLATEAU)
+    run, rates = trainer(recipe=recipe), []
+    run.run(lambda progress: rates.append(run.optimizer.param_groups[0]["lr"] / recipe.lr))
+    assert rates == [1, 1, 1, 0.5, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("changes", [{"precision": "fp16"}, PLATEAU], ids=str)
+def test_every_kind_of_run_resumes_with_all_its_numbers(pictures, tmp_path, changes):
+    recipe = replace(RECIPE, **changes)
+    whole, first = (make_trainer(pictures, tmp_path / name, recipe) for name in ("whole", "parts"))
+    whole.run()
+    with pytest.raises(KeyboardInterrupt):
+        first.run(interrupted(3, raise_interrupt))
+    second = make_trainer(pictures, tmp_path / "parts", recipe)
+    second.resume()
+    second.run()
+    assert equal(numbers(second), numbers(whole))
+
+
+def test_fp16_that_finds_no_scale_is_a_loss_that_diverged(trainer, monkeypatch):
+    honest = loop.balanced
+    monkeypatch.setattr(loop, "SKIPS", 2)
+    monkeypatch.setattr(loop, "balanced", lambda t, v: honest(t, v) + (t.cost - t.cost.detach()).abs().sqrt().sum())
+    with pytest.raises(DivergedError, match="the gradient is not a number at step 2"):
+        trainer(recipe=replace(RECIPE, precision="fp16", every=100)).run()
+
+
+def test_a_term_of_a_model_counts_as_long_as_its_schedule_says(trainer, monkeypatch):
+    monkeypatch.setattr("lic_lab.models.asymmetric.Asymmetric.extra_weights", {"post_filter": (5.0, 2)})
+    terms = []
+    trainer(name="asymmetric").run(lambda progress: terms.append(list(progress.terms)))
+    assert terms == [["post_filter"], ["post_filter"], [], [], []]
+
+
+def test_the_best_weights_by_score_are_those_of_the_highest_one(trainer, monkeypatch):
+    values = iter([row(1.0, 0.2), row(2.0, 0.6), row(0.5, 0.4)])
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: next(values))
+    run = trainer(recipe=replace(RECIPE, select="score"))
+    run.run()
+    assert run.progress.best["score"] == 0.6
+
+
+def test_best_weights_that_could_not_be_written_are_not_taken_for_written(trainer, monkeypatch):
+    values, kept = iter([row(3.0, 0), row(2.0, 0), row(2.5, 0)]), []
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: next(values))
+    run = trainer()
+
+    def keep(model, which):
+        if run.progress.step == 4:
+            raise LicLabError("cannot write: No space left on device")
+        kept.append(run.progress.step)
+
+    run.keep = keep
+    with pytest.warns(UserWarning, match="the training goes on"):
+        run.run()
+    assert kept == [2, 5] and run.progress.best["step"] == 5  # 2.5 is better than the 3 that is on the disk
+
+
+def test_a_history_that_cannot_be_written_does_not_end_the_training(trainer, monkeypatch):
+    def full(path, write):
+        raise LicLabError(f"cannot write {path}: No space left on device")
+
+    run = trainer()
+    with monkeypatch.context() as patch:
+        patch.setattr("lic_lab.training.log.write_whole", full)
+        with pytest.warns(UserWarning, match=r"history\.json"):
+            run.run()
+    assert numbers(run)["progress"]["step"] == 5
+
+
+def test_a_resumed_run_notes_what_changed_and_refuses_to_go_back(trainer):
+    run = trainer(recipe=replace(RECIPE, steps=4))
+    run.run()
+    with pytest.raises(LicLabError, match="has taken 4 steps already: give more than 3"):
+        trainer(recipe=replace(RECIPE, steps=3)).resume()
+    again = trainer(recipe=replace(RECIPE, steps=6, lr=2e-3))
+    again.resume()
+    again.run()
+    assert again.progress.legs == [{"step": 4, "steps": [4, 6], "lr": [1e-3, 2e-3]}]

@@ -66,9 +66,18 @@ def test_lambda_grows_over_its_warm_up_as_in_the_public_code_of_bimamba():
         ({"schedule": "cosin"}, "no schedule called 'cosin': there are cosine, constant"),
         ({"precision": "int8"}, "no precision called 'int8'"),
         ({"distortion": "ssim"}, "no distortion called 'ssim': there are mse, ms-ssim"),
-        ({"steps": 0}, "steps is a positive number, got 0"),
+        ({"steps": 0}, "steps is a positive whole number, got 0"),
+        ({"steps": "9"}, "steps is a positive whole number, got '9'"),
+        ({"every": 2.5}, "every is a positive whole number"),
+        ({"seed": -1}, "seed is a whole number from 0 on, got -1"),
+        ({"weight_decay": -0.1}, "weight_decay is a number from 0 on"),
+        ({"lr": float("nan")}, "lr is a positive number"),
+        ({"milestones": (1,)}, "milestones have no part in schedule 'cosine'"),
+        ({"crops": ((1.0, 64),)}, "a stage of crops is"),
+        ({"crops": ((1.0, 64, 0),)}, "crops per step is a positive whole number"),
+        ({"crops": ()}, "crops need a stage"),
         ({"lr": -1.0}, "lr is a positive number"),
-        ({"ema": 1.0}, "ema is from 0 to below 1"),
+        ({"ema": 1.0}, "ema is below 1"),
         ({"schedule": "step"}, "give milestones"),
         ({"distortion": "ms-ssim"}, "MS-SSIM needs crops of 176 pixels or more, got 128"),
     ],
@@ -110,3 +119,12 @@ def test_every_preset_has_a_recipe_with_whole_stages():
         ends = [end for end, _, _ in recipe.crops]
         assert ends == sorted(ends) and ends[-1] == 1.0
         assert all(side % 64 == 0 for _, side, _ in recipe.crops) and recipe.steps % recipe.every == 0
+
+
+def test_the_crops_of_a_step_are_a_mean_over_the_stages():
+    assert RECIPES["lab"].crops_per_step == pytest.approx(0.8 * 8 + 0.2 * 2)
+    assert Recipe(crops=((0.25, 64, 4), (0.5, 64, 2), (1.0, 64, 1))).crops_per_step == pytest.approx(1 + 0.5 + 0.5)
+
+
+def test_milestones_alone_mean_falling_by_steps():
+    assert recipe_for("tiny", milestones=(3, 5)).schedule == "step"

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors import safe_open
 
 from lic_lab.datasets.images import write_image
@@ -78,8 +79,8 @@ def test_a_run_is_not_overwritten_but_resumed_and_lengthened(pictures, tmp_path)
 def test_a_run_of_another_model_or_preset_is_not_resumed(pictures, tmp_path):
     train("hyperprior", [pictures], out=tmp_path, **QUICK)
     state = (tmp_path / "state.pt").read_bytes()
-    for name, preset in (("charm", "tiny"), ("hyperprior", "lab")):
-        with pytest.raises(LicLabError, match="belongs to another model or preset: choose another folder"):
+    for name, preset, of in (("charm", "tiny", "model"), ("hyperprior", "lab", "preset")):
+        with pytest.raises(LicLabError, match=f"is of {of} .*choose another folder"):
             train(name, [pictures], out=tmp_path, resume=True, **(QUICK | {"preset": preset}))
     assert (tmp_path / "state.pt").read_bytes() == state
 
@@ -253,3 +254,85 @@ def test_two_hundred_steps_lower_the_validation_loss_of_every_model(name, tmp_pa
     history = load_weights(train(name, [folder], out=tmp_path / "run", preset="tiny", **changes)).card["validation"]
     objectives = [row["objective"] for row in history]
     assert objectives[-1] < 0.98 * objectives[0], objectives
+
+
+# Going on
+
+
+def test_a_resumed_run_keeps_what_is_not_said_anew(pictures, tmp_path):
+    quick = QUICK | {"lr": 1e-3, "schedule": "constant", "switches": {"pool": "avg"}, "lmbda": 0.01}
+    train("cmamba", [pictures], out=tmp_path, **quick)
+    train("cmamba", [pictures], out=tmp_path, resume=True, steps=3)
+    model = load_weights(tmp_path / "cmamba.last.safetensors")
+    assert model.switches == {"pool": "avg"} and model.lambdas == [0.01] and model.preset == "tiny"
+    recipe = model.card["recipe"]
+    assert (recipe["steps"], recipe["lr"], recipe["schedule"], recipe["crops"]) == (3, 1e-3, "constant", [[1.0, 64, 1]])
+    assert model.card["resumed"] == [{"step": 2, "steps": [2, 3]}]
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"switches": {"pool": "max"}}, "is of switches {'pool': 'avg'}, not {'pool': 'max'}"),
+        ({"name": "charm", "switches": {}}, "is of model cmamba, not charm"),
+        ({"seed": 1}, "has seed 0, not 1: choose another folder"),
+        ({"steps": 1}, "has taken 2 steps already: give more than 1"),
+        ({"other": True}, r"is of data \['pictures0'\], not \['elsewhere'\]"),
+    ],
+)
+def test_a_run_of_something_else_is_not_resumed(pictures, tmp_path, given, complaint):
+    train("cmamba", [pictures], out=tmp_path / "run", **QUICK | {"switches": {"pool": "avg"}})
+    data = shutil.copytree(pictures, tmp_path / "elsewhere") if given.pop("other", False) else pictures
+    state = (tmp_path / "run" / "state.pt").read_bytes()
+    with pytest.raises(LicLabError, match=complaint):
+        train(**{"name": "cmamba", "data": [data], "out": tmp_path / "run", "resume": True, "steps": 3} | given)
+    assert (tmp_path / "run" / "state.pt").read_bytes() == state
+
+
+def test_two_trainings_do_not_write_into_one_folder(pictures, tmp_path):
+    with FileLock(tmp_path / ".lock"), pytest.raises(LicLabError, match="another training is writing into"):
+        train("hyperprior", [pictures], out=tmp_path, **QUICK)
+
+
+@pytest.mark.parametrize("data", [b"some text", None])
+def test_a_state_of_another_program_is_refused(pictures, tmp_path, data):
+    torch.save({"weights": 1}, tmp_path / "state.pt") if data is None else (tmp_path / "state.pt").write_bytes(data)
+    with pytest.raises(LicLabError, match=r"state\.pt cannot be read"):
+        train("hyperprior", [pictures], out=tmp_path, resume=True)
+
+
+def test_no_more_pictures_are_validated_on_than_need_be(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("lic_lab.training.recipes.VALIDATED", 5)
+    path = train("hyperprior", [pictures], validation=[pictures], out=tmp_path, **QUICK)
+    assert load_weights(path).card["pictures"] == {"training": 14, "validation": 5}
+
+
+def test_a_training_leaves_the_process_as_it_found_it(pictures, tmp_path):
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    train("hyperprior", [pictures], out=tmp_path, threads=2, deterministic=True, **QUICK)
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"epochs": 1}, "steps and epochs say the same"),
+        ({"lr_epochs": (1,), "schedule": "plateau"}, "are milestones of schedule 'step'"),
+        ({"lmbda": float("inf")}, "lambda is a positive number, got inf"),
+        ({"lmbda": -1.0}, "lambda is a positive number, got -1.0"),
+        ({"threads": -1}, "threads are a positive whole number"),
+        ({"batch_size": 0}, "crops per step is a positive whole number, got 0"),
+    ],
+)
+def test_what_contradicts_itself_is_told_in_one_line(pictures, tmp_path, given, complaint):
+    with pytest.raises(LicLabError, match=complaint):
+        train("hyperprior", [pictures], out=tmp_path / "run", **QUICK | given)
+    assert not (tmp_path / "run").exists()
+
+
+def test_epochs_with_a_schedule_by_steps_and_pictures_that_are_too_small(own, tmp_path):
+    write_image(own / "05.png", torch.rand(3, 63, 200))
+    quick = {key: value for key, value in QUICK.items() if key != "steps"} | {"schedule": "step", "lr_epochs": (1,)}
+    with pytest.warns(UserWarning, match="1 of 13 pictures are not used: they are smaller than a crop"):
+        path = train("hyperprior", [own], out=tmp_path, epochs=1, **quick)
+    assert load_weights(path).card["recipe"]["milestones"] == [12]

@@ -35,3 +35,13 @@ def test_the_score_weighs_rate_psnr_and_ssim():
     assert score(0.0, 40.0, 1.0) == pytest.approx(1)
     assert score(2.0, 10.0, -0.5) == 0
     assert score(0.4, 34.2, 0.92) == pytest.approx((0.6 + 2.5 * 0.71 + 1.5 * 0.92) / 5)
+
+
+def test_a_model_that_learns_for_ms_ssim_is_chosen_by_it():
+    torch.manual_seed(0)
+    model, x = build("charm", "tiny", lambdas=(0.01,)), torch.rand(2, 3, 192, 192)
+    recipe = Recipe(distortion="ms-ssim", crops=((1.0, 192, 1),))
+    with torch.no_grad():
+        lmbda = torch.full((2,), 0.01)
+        cost = float(balanced(rate_distortion(x, model(x, 0.0), lmbda, "ms-ssim"), lmbda))
+    assert validate(model, x, recipe)["objective"] == pytest.approx(cost, rel=1e-3)

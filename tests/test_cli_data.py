@@ -138,13 +138,22 @@ def test_a_data_set_behind_a_login_is_answered_with_the_steps(run):
     assert "step 1:" in result.stdout and not Path("sets").exists()
 
 
-def test_an_archive_from_elsewhere_is_unpacked_and_checked(run, tmp_path):
+def test_an_archive_from_elsewhere_is_unpacked_and_checked(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(CATALOG, "flickr2w", replace(CATALOG["flickr2w"], count=1))
     with zipfile.ZipFile(tmp_path / "any.zip", "w") as archive:
         archive.writestr("flicker_2W_images/1_b.jpg", png(1, (300, 400)))
     result = run("download flickr2w --accept-licence --from any.zip")
-    assert result.exit_code == 0 and "1 pictures, and flickr2w has about 20,745" in result.stdout, result.output
+    assert result.exit_code == 0 and "complete: flickr2w" in result.stdout, result.output
     assert Path("sets/flickr2w/1_b.jpg").is_file() and Path("any.zip").is_file()
     assert_one_line(run("download flickr2w kodak --from any.zip"), "--from is for one data set")
+
+
+def test_an_archive_with_a_few_of_many_pictures_is_unpacked_and_not_called_complete(run, tmp_path):
+    with zipfile.ZipFile(tmp_path / "any.zip", "w") as archive:
+        archive.writestr("flicker_2W_images/1_b.jpg", png(1, (300, 400)))
+    result = run("download flickr2w --accept-licence --from any.zip")
+    assert_one_line(result, "1 problem, the first: 1 pictures, and flickr2w has about 20,745")
+    assert "complete" not in result.stdout and Path("sets/flickr2w/1_b.jpg").is_file()
 
 
 def test_an_interrupted_download_says_how_to_go_on(run, served, monkeypatch):

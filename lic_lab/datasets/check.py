@@ -16,6 +16,9 @@ from lic_lab.errors import LicLabError
 CROP = 256
 """Side of a usual training crop in pixels."""
 
+LEEWAY = 0.1
+"""By which share a folder may differ from a count on which sources disagree."""
+
 
 @dataclass
 class Report:
@@ -140,7 +143,8 @@ def _compare(report: Report, dataset: DataSet | None, crop: int) -> None:
         found, what = (report.pairs, "pairs") if dataset.views == 2 else (report.pictures, "pictures")
         if found != dataset.count:
             line = f"{found:,} {what}, and {dataset.name} has {'about ' * (not dataset.exact)}{dataset.count:,}"
-            (report.problems if dataset.exact or not found else report.remarks).append(line)
+            near = not dataset.exact and abs(found - dataset.count) <= LEEWAY * dataset.count
+            (report.remarks if near else report.problems).append(line)
         odd = [size for size in report.sizes if dataset.sizes and size not in dataset.sizes]
         if odd and dataset.views == 1:  # maps that lie beside the views may have any size
             some = ", ".join(f"{width} x {height}" for width, height in odd[:3])

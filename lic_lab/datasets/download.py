@@ -26,8 +26,9 @@ def download(
 
     archives: files of the data set that are on this machine already; the others are fetched. They are checked against
     the catalog's checksums, or where it has none against those of the last time, which the folder's record keeps.
-    Files come into `.NAME.part` beside the folder, which takes up a broken download, and is gone in the end. A folder
-    that is complete already is left as it is; one that was made here and damaged is made anew.
+    Files come into `.NAME.part` beside the folder, which takes up a broken download, and is gone in the end, and after
+    an error where nothing was fetched. A folder that is complete already is left as it is; one that was made here and
+    damaged is made anew.
     Raises LicLabError for a folder with something else in it, a data set or archive that a person has to fetch, where
     the same is running elsewhere, and as `fetch` and `unpack` do.
     """
@@ -146,7 +147,7 @@ def _further(progress: Progress | None, sofar: int, size: int | None) -> Progres
 
 @contextmanager
 def _workplace(folder: Path) -> Iterator[Path]:
-    """The hidden folder beside a folder where it is made; only one run at a time has it, and it goes on success."""
+    """The hidden folder beside a folder where it is made, for one run at a time; it stays while it holds downloads."""
     work = folder.parent / f".{folder.name}.part"
     work.mkdir(parents=True, exist_ok=True)
     (work / ".gitignore").write_text("*\n")
@@ -157,6 +158,10 @@ def _workplace(folder: Path) -> Iterator[Path]:
         raise LicLabError(
             f"{folder.name} is being downloaded to {folder.parent} by another command: wait for it"
         ) from None
+    except BaseException:
+        if {path.name for path in work.iterdir()} <= {"lock", ".gitignore", "fresh"}:
+            shutil.rmtree(work, ignore_errors=True)
+        raise
     shutil.rmtree(work, ignore_errors=True)
 
 

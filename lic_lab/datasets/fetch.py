@@ -41,7 +41,7 @@ def fetch(
     long as the server's file stays the same; a server that cannot do that sends all of it again. `target` appears when
     everything is there and checked.
     Raises LicLabError, in one line, where the file is not there (4xx), is another one (a web page, another size or
-    checksum), does not fit on the disk, or the server stays away.
+    checksum), comes compressed, does not fit on the disk, or the server stays away.
     """
     target = Path(target)
     part = target.with_name(f"{target.name}.part")
@@ -93,11 +93,22 @@ def _fill(url: str, part: Path, size: int | None, sha256: str | None, progress: 
         except _Broken as trouble:
             tries = 1 if _length(part) > before else tries + 1
             if tries >= TRIES:
-                kept = f"; {decimal(_length(part))} are kept" if _length(part) else ""
-                raise LicLabError(f"{url}: {trouble}{kept}: run the same command later to go on") from trouble
+                raise LicLabError(f"{url}: {trouble}{_outlook(part, bool(sha256))}") from trouble
             wait = WAIT * 2 ** (tries - 1)
             warnings.warn(f"{url}: {trouble}; going on in {wait:g} s", stacklevel=3)
             time.sleep(wait)
+
+
+def _outlook(part: Path, sure: bool) -> str:
+    """What a later run can do with what came; sure: as for `_receive`."""
+    if not _length(part):
+        return ": run the same command later"
+    if _note(part).get("ranges") and (sure or _mark(part)):
+        return f"; {decimal(_length(part))} are kept: run the same command later to go on"
+    return (
+        f"; {decimal(_length(part))} came, and the server offers no way to fetch only the rest: run the same command "
+        "later, it starts over"
+    )
 
 
 def _receive(url: str, part: Path, size: int | None, sure: bool, progress: Progress) -> None:
@@ -120,6 +131,9 @@ def _receive(url: str, part: Path, size: int | None, sure: bool, progress: Progr
             _append(response, part, start, total, progress)
     except requests.RequestException as error:
         raise _Broken(_said(error)) from error
+    if total is not None and _length(part) > total:
+        forget(part.with_name(part.name.removesuffix(".part")))
+        raise LicLabError(f"{url} has more than the {total:,} bytes expected: the file was changed at its source")
     if total is not None and _length(part) != total:
         raise _Broken(f"{decimal(_length(part))} of {decimal(total)} came")
 
@@ -136,6 +150,8 @@ def _start(response: requests.Response, part: Path, have: int, size: int | None)
         raise LicLabError(f"{response.url}: the server answered {status} {response.reason}: was the file moved?")
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise LicLabError(f"{response.url}: the server sent a web page, not the file: open it in a browser")
+    if (packed := response.headers.get("Content-Encoding") or "identity") != "identity":
+        raise LicLabError(f"{response.url}: the server sent it compressed ({packed}) unasked: fetch it in a browser")
     start, total = 0, int(length) if length else None
     if status == 206:
         said = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
@@ -148,7 +164,7 @@ def _start(response: requests.Response, part: Path, have: int, size: int | None)
             f"{response.url} has {total:,} bytes, expected {size:,}: the file was changed at its source, or the "
             "server sent something else"
         )
-    return start, total
+    return start, size if total is None else total
 
 
 def _append(response: requests.Response, part: Path, start: int, total: int | None, progress: Progress) -> None:
@@ -157,13 +173,16 @@ def _append(response: requests.Response, part: Path, start: int, total: int | No
     mark = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
     name = part.name.removesuffix(".part")
     try:
-        part.with_name(f"{part.name}.json").write_text(json.dumps({"mark": mark}))
+        ranges = response.status_code == 206 or response.headers.get("Accept-Ranges", "").lower() == "bytes"
+        part.with_name(f"{part.name}.json").write_text(json.dumps({"mark": mark, "ranges": ranges}))
         with open(part, "r+b" if start else "wb") as file:
             file.seek(start)
             file.truncate()
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
                 start += len(chunk)
+                if total is not None and start > total:
+                    break
                 progress(start, total, name)
     except requests.RequestException:  # is an OSError too
         raise
@@ -180,12 +199,18 @@ def _length(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
+def _note(part: Path) -> dict:
+    """What was noted of the server's file that a part is of: `mark`, its name there, and `ranges`; {} where nothing."""
+    try:
+        note = json.loads(part.with_name(f"{part.name}.json").read_text())
+    except (OSError, ValueError):  # none, or half written when the machine stopped
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
 def _mark(part: Path) -> str:
     """What the server called the file that a part is of: a strong ETag, or a date; "" where neither is known."""
-    try:
-        return str(json.loads(part.with_name(f"{part.name}.json").read_text())["mark"])
-    except (OSError, ValueError, KeyError, TypeError):  # none, or half written when the machine stopped
-        return ""
+    return str(_note(part).get("mark", ""))
 
 
 def _said(error: requests.RequestException) -> str:

@@ -158,6 +158,9 @@ def _cautions(anchor: Curve, curve: Curve, share: float) -> list[str]:
     found = [f"small overlap: {100 * share:.0f} % of the shorter curve"] if share < MIN_OVERLAP else []
     if any(side.name.endswith(reference.ESTIMATED) for side in (anchor, curve)):
         found.append("estimated rate: no file of that size exists")
+    decibels = [side for side in (anchor, curve) if side.metric == "ms_ssim_db" and reference.FROM_DB in side.source]
+    if len(decibels) == 1:  # two such are averaged alike
+        found.append(reference.MEAN_OF_DB.format(decibels[0].name))
     return found
 
 

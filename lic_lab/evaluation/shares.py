@@ -23,8 +23,8 @@ def shares(rows: Sequence[Mapping], thresholds: Mapping[str, float] = THRESHOLDS
     """Count the pictures that meet each threshold, and all of them at once, per codec and quality.
 
     thresholds: column -> limit; columns that no row has are left out. Every result has codec, quality, bpp (mean),
-    criterion ("psnr_db > 34", the last one "all"), met, pictures and share_pct, over the pictures that all points
-    share. Raises LicLabError where none of the columns is there.
+    criterion ("psnr_db > 34", the last one "all"), met, pictures and share_pct, over those of the pictures that all
+    points share which have the number. Raises LicLabError where none of the columns is there.
     """
     limits = {
         name: limit for name, limit in thresholds.items() if any(value(row, name) == value(row, name) for row in rows)
@@ -38,13 +38,17 @@ def shares(rows: Sequence[Mapping], thresholds: Mapping[str, float] = THRESHOLDS
             points.setdefault((row["codec"], row["quality"]), []).append(row)
     found = []
     for (codec, quality), at in points.items():
-        passed = {criterion(name, limit): [meets(row, name, limit) for row in at] for name, limit in limits.items()}
+        there = {name: [row for row in at if value(row, name) == value(row, name)] for name in limits}
+        passed = {
+            criterion(name, limit): [meets(row, name, limit) for row in there[name]] for name, limit in limits.items()
+        }
         if len(passed) > 1:
-            passed["all"] = [all(each) for each in zip(*passed.values(), strict=True)]
+            whole = [row for row in at if all(value(row, name) == value(row, name) for name in limits)]
+            passed["all"] = [all(meets(row, *each) for each in limits.items()) for row in whole]
         about = {"codec": codec, "quality": quality, "bpp": fmean(value(row, "bpp") for row in at)}
         for name, each in passed.items():
-            counts = {"met": sum(each), "pictures": len(each), "share_pct": 100 * sum(each) / len(each)}
-            found.append(about | {"criterion": name} | counts)
+            share = 100 * sum(each) / len(each) if each else math.nan
+            found.append(about | {"criterion": name, "met": sum(each), "pictures": len(each), "share_pct": share})
     return found
 
 
@@ -59,7 +63,9 @@ def meets(row: Mapping, name: str, limit: float) -> bool:
 
 
 def count(met: int, pictures: int) -> str:
-    """A share as people can check it: "17 of 24 (70.8 %)"; only all of them are 100 %, and only none 0 %."""
+    """A share as people can check it: "17 of 24 (70.8 %)"; only all of them are 100 %, only none 0 %; of none "-"."""
+    if not pictures:
+        return "-"
     percent = 100 * met / pictures
     rounded = min(max(round(percent, 1), 0.1 if met else 0.0), 100.0 if met == pictures else 99.9)
     return f"{met} of {pictures} ({rounded:g} %)"
@@ -71,7 +77,8 @@ def low_rate(rows: Sequence[Mapping], limit: float = 0.5) -> list[dict]:
     The other codec's quality is read off its own points on the same picture, on a line over the logarithm of the rate;
     a file outside of its range is not compared. Every result has codec, baseline, files (the codec's, below the limit),
     compared, and for each measured quality the mean difference (psnr_db, ssim, ms_ssim in dB, lpips; the sign is plain:
-    more PSNR is positive, more LPIPS too) as `psnr_db` and the number of files that win as `psnr_db_won`.
+    more PSNR is positive, more LPIPS too) as `psnr_db`, the number of files that win as `psnr_db_won`, and of how many
+    that have it as `psnr_db_compared`.
     """
     lines: dict[tuple[str, str], list[Mapping]] = {}
     for row in sorted(rows, key=lambda row: value(row, "bpp")):
@@ -97,7 +104,8 @@ def _duel(pairs: Sequence[tuple[Mapping, Sequence[Mapping]]], metrics: Sequence[
         differences = [SCALE[name](value(row, name)) - _at(line, name, value(row, "bpp")) for row, line in inside]
         differences = [d for d in differences if math.isfinite(d)]
         wins = sum(d < 0 if name in LESS_IS_BETTER else d > 0 for d in differences)
-        result |= {name: fmean(differences) if differences else math.nan, f"{name}_won": wins}
+        mean = fmean(differences) if differences else math.nan
+        result |= {name: mean, f"{name}_won": wins, f"{name}_compared": len(differences)}
     return result
 
 

@@ -24,7 +24,7 @@ COLUMNS = {  # column of a row -> head and format in a table of averages
     "decode_seconds": ("decode s", "{:.3f}"),
     "peak_memory_mb": ("peak MB", "{:.0f}"),
 }
-TITLES = {"psnr_db": "PSNR", "ms_ssim_db": "MS-SSIM (dB)"}
+TITLES = {"psnr_db": "PSNR", "ms_ssim_db": "MS-SSIM (dB)", "ssim": "SSIM", "lpips": "LPIPS"}
 DIFFERENCES = {
     "psnr_db": ("PSNR dB", "{:+.2f}"),
     "ssim": ("SSIM", "{:+.4f}"),
@@ -51,10 +51,10 @@ class Sheet:
         """The table as GitHub renders it, the caption in bold above, notes below."""
         from tabulate import tabulate
 
-        cells = [[_markdown(cell) for cell in row] for row in self.body]
-        table = tabulate(cells, [_markdown(h) for h in self.head], "github", **self._how())
+        cells = [[markdown_text(cell) for cell in row] for row in self.body]
+        table = tabulate(cells, [markdown_text(h) for h in self.head], "github", **self._how())
         table = table.replace(BOLD, "**").replace(PLAIN, "**")
-        return "\n\n".join([f"**{_markdown(self.caption)}**", table, *map(_markdown, self.notes)]) + "\n"
+        return "\n\n".join([f"**{markdown_text(self.caption)}**", table, *map(markdown_text, self.notes)]) + "\n"
 
     def latex(self) -> str:
         r"""The table as a LaTeX float; it needs \usepackage{booktabs}."""
@@ -126,8 +126,9 @@ def bd_sheet(gaps: Sequence[Gap], anchor: str, sources: Mapping[str, str] | None
         head += [f"{TITLES.get(metric, metric)} %", "over dB", "points"]
     notes = [f"({number}) {remark}" for number, remark in enumerate(remarks, 1)]
     notes += [f"{name}: {source}" for name, source in (sources or {}).items()]
-    pictures = max((g.pictures for g in chosen if not g.codec.startswith("published:")), default=0)
-    caption = f"BD-rate against {anchor}, mean of {_pictures(pictures)}, negative is fewer bits"
+    measured = [g for g in gaps if not g.codec.startswith("published:")] or chosen
+    pictures = {metric: max((g.pictures for g in measured if g.metric == metric), default=0) for metric in metrics}
+    caption = f"BD-rate against {anchor}, mean of {counted(pictures)}, negative is fewer bits"
     return Sheet(caption, tuple(head), tuple(body), tuple(notes))
 
 
@@ -176,7 +177,7 @@ def low_rate_sheet(found: Sequence[Mapping], limit: float = 0.5) -> Sheet:
         cells = [row["codec"], row["baseline"], f"{row['compared']} of {row['files']}"]
         for name in metrics:
             there = row["compared"] > 0 and row[name] == row[name]
-            won = f"{row[f'{name}_won']} of {row['compared']}"
+            won = f"{row[f'{name}_won']} of {row[f'{name}_compared']}"
             cells += [DIFFERENCES[name][1].format(row[name]), won] if there else ["-", "-"]
         body.append(tuple(cells))
     head = ["codec", "against", "files compared"]
@@ -206,11 +207,18 @@ def _cell(entry):
     return entry
 
 
+def counted(pictures: Mapping[str, int]) -> str:
+    """How many pictures means are over, metric -> number, in words: "24 pictures (MS-SSIM (dB): 12)"."""
+    first = next(iter(pictures.values()), 0)
+    others = ", ".join(f"{TITLES.get(name, name)}: {n}" for name, n in pictures.items() if n != first)
+    return f"{_pictures(first)}{f' ({others})' if others else ''}"
+
+
 def _pictures(number: int) -> str:
     return f"{number} picture{'' if number == 1 else 's'}"
 
 
-def _markdown(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Text in which Markdown finds nothing to interpret, on one line."""
     return re.sub(r"([|<*`\[\]\\])", r"\\\1", " ".join(text.split()))
 

@@ -70,7 +70,7 @@ def _histograms(axes, name: str, chosen: Mapping[str, Sequence[Mapping]], known,
         axes.axhline(line, color=known[codec].color, lw=0.6)
         if limit is not None:
             met = sum(meets(row, name, limit) for row in chosen[codec])
-            said = f"{met}/{len(chosen[codec])}"
+            said = f"{met}/{sum(value(row, name) == value(row, name) for row in chosen[codec])}"
             axes.annotate(said, (1, line), xycoords=("axes fraction", "data"), va="bottom", ha="right", fontsize=8)
     if limit is not None:
         axes.axvline(limit, color=RULE, lw=1, ls=":")

@@ -25,7 +25,7 @@ PUBLISHED = "published:"  # how the names of curves begin that were not measured
 def looks(names: Iterable[str]) -> dict[str, Style]:
     """How the codecs of one figure are drawn: as the palette says, and strangers in colours that nobody else has there.
 
-    Published curves ("published:vtm") take the colour of their codec, a broken line and the label "vtm (published)".
+    Published curves ("published:vtm") take the colour of their codec, a dotted line and the label "vtm (published)".
     """
     names = sorted(dict.fromkeys(names), key=_place)
     found = {name: _look(name) for name in names}
@@ -56,7 +56,7 @@ def _look(name: str) -> Style:
         return style(name)
     codec, _, target = name.removeprefix(PUBLISHED).partition(":")
     label = f"{codec}, {target} (published)" if target else f"{codec} (published)"
-    return replace(style(codec), label=label, dash="--")
+    return replace(style(codec), label=label, dash=":")
 
 
 def _place(name: str) -> tuple[bool, int]:
@@ -140,7 +140,7 @@ def _draw(axes, rows: Sequence, metric: str, known: Mapping[str, Style] | None =
     for (codec, _), points in curves.items():
         points = [(bpp, value) for bpp, value in points if value is not None and math.isfinite(value)]
         look, thin = known[codec], codec.startswith(PUBLISHED)
-        width = {"lw": 0.9, "ms": 3.5, "mfc": "none", "mew": 0.9} if thin else {"ms": 6}
+        width = {"lw": 1, "ms": 4, "mfc": "none", "mew": 0.8} if thin else {"ms": 6}
         label = None if codec in seen or not points else look.label
         seen.add(codec)
         axes.plot(
@@ -196,7 +196,7 @@ def rd_svg(rows: Iterable, *, metric: str = "psnr_db", here: float | None = None
         x = frame.x(here)
         parts.append(f'<path d="M{x:.1f} {frame.TOP}V{frame.BOTTOM}" stroke="currentColor" opacity=".45"/>')
     for (codec, image), curve in curves.items():
-        parts.append(_svg_curve(frame, codec, curve, here, codec in bold, title=f"{style(codec).label}, {image}"))
+        parts.append(_svg_curve(frame, codec, curve, here, codec in bold, title=f"{_look(codec).label}, {image}"))
     name = f"{AXES[metric]} against bits per pixel"
     size = f'viewBox="0 0 {frame.WIDTH} {frame.HEIGHT}" style="width:100%;max-width:{frame.WIDTH}px;display:block"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{name}" {size}>{"".join(parts)}</svg>'
@@ -236,17 +236,16 @@ class _Frame:
 
 
 def _svg_curve(frame: _Frame, codec: str, curve, here: float | None, bold: bool, title: str) -> str:
-    """One codec's line and points; the last point at or below `here` is drawn larger."""
-    look = style(codec)
+    """One codec's line and points, hollow where published; the last point at or below `here` is drawn larger."""
+    look, thin = _look(codec), codec.startswith(PUBLISHED)
     spots = [(frame.x(x), frame.y(y), x) for x, y in curve if math.isfinite(y)]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in spots)
-    dash = "" if look.dash == "-" else ' stroke-dasharray="5 3"'
-    line = f'<polyline points="{path}" fill="none" stroke="{look.color}" stroke-width="{2.6 if bold else 1.4}"{dash}/>'
+    dash = "" if look.dash == "-" else f' stroke-dasharray="{"1 3" if thin else "5 3"}"'
+    width = 2.6 if bold else 1 if thin else 1.4
+    ink = f'fill="none" stroke="{look.color}"' if thin else f'fill="{look.color}"'
+    line = f'<polyline points="{path}" fill="none" stroke="{look.color}" stroke-width="{width}"{dash}/>'
     now = max((rate for _, _, rate in spots if here is not None and rate <= here), default=None)
-    dots = [
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5.5 if rate == now else 2.2}" fill="{look.color}"/>'
-        for x, y, rate in spots
-    ]
+    dots = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5.5 if rate == now else 2.2}" {ink}/>' for x, y, rate in spots]
     return f"<g><title>{escape(title)}</title>{line}{''.join(dots)}</g>"
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from textwrap import wrap
 
+from lic_lab.evaluation.reference import FROM_DB, MEAN_OF_DB
 from lic_lab.plots.palette import Style
 from lic_lab.plots.rd import AXES, PUBLISHED, RATE, looks, measured_reach, rd_points
 
@@ -17,6 +19,7 @@ SYMBOLS = {  # matplotlib's markers in plotly's words
     "8": "octagon", "*": "star", "+": "cross-thin-open", "x": "x-thin-open",
     "1": "y-down-open", "2": "y-up-open", "3": "y-left-open", "4": "y-right-open",
 }  # fmt: skip
+DARK = "#14171a"  # the paper of the dark theme
 DASHES = {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -30,6 +33,7 @@ h1 {{ font-size: 1.25rem; margin: 0 }} p, li {{ color: var(--soft); margin: .2re
 .note {{ white-space: pre-line }} .plot {{ height: 640px }}
 button {{ font: inherit; color: var(--ink); background: none; border: 1px solid var(--rule); padding: .2rem .8rem;
   border-radius: .3rem; cursor: pointer }}
+@media (max-width: 700px) {{ body {{ padding: .8rem }} .plot {{ height: auto }} }}
 button[aria-pressed=true] {{ border-color: var(--ink); font-weight: 600 }}
 </style></head><body>
 <h1>{title}</h1><p class="note">{note}</p>
@@ -39,17 +43,29 @@ button[aria-pressed=true] {{ border-color: var(--ink); font-weight: 600 }}
 {sources}
 </body></html>
 """
-# Plotly draws its own texts and lines, which do not follow a page's theme by themselves.
+# Plotly draws its own texts and lines, which do not follow a page's theme and width by themselves. On a narrow screen
+# the legend stands below, a line for each codec, and the figure grows by it.
 SCRIPT = """
 const plot = document.getElementById("{plot_id}"), dark = matchMedia("(prefers-color-scheme: dark)");
+const narrow = matchMedia("(max-width: 700px)"), colors = COLORS;
 const paint = () => {
   const ink = dark.matches ? "#e6e9ec" : "#1b1f24", paper = dark.matches ? "#14171a" : "#ffffff";
-  const grid = dark.matches ? "#343a40" : "#e3e7eb";
-  Plotly.relayout(plot, {paper_bgcolor: paper, plot_bgcolor: paper, "font.color": ink,
+  const grid = dark.matches ? "#343a40" : "#e3e7eb", lines = colors[dark.matches ? 1 : 0];
+  Plotly.update(plot, {"line.color": lines, "marker.color": lines, "marker.line.color": lines}, {
+    paper_bgcolor: paper, plot_bgcolor: paper, "font.color": ink,
     "xaxis.gridcolor": grid, "yaxis.gridcolor": grid, "xaxis.linecolor": ink, "yaxis.linecolor": ink,
     "hoverlabel.bgcolor": paper, "hoverlabel.font.color": ink});
 };
+const place = () => {
+  const below = 20 * colors[0].length + 20;  // pixels of the legend
+  Plotly.relayout(plot, narrow.matches
+    ? {height: 430 + below, "margin.l": 52, "margin.r": 8, "margin.b": 55 + below, "xaxis.title.text": "bits per pixel",
+       "legend.x": 0, "legend.y": -55 / 345, "legend.yanchor": "top", "xaxis.nticks": 6, "xaxis.tickangle": 0}
+    : {height: 640, "margin.l": 70, "margin.r": 20, "margin.b": 60, "xaxis.title.text": RATE,
+       "legend.x": 1.02, "legend.y": 1, "legend.yanchor": "top", "xaxis.nticks": 0, "xaxis.tickangle": "auto"});
+};
 paint(); dark.addEventListener("change", paint);
+place(); narrow.addEventListener("change", place);
 const choices = CHOICES, buttons = [...document.querySelectorAll("button[data-metric]")];
 for (const button of buttons) button.addEventListener("click", () => {
   Plotly.update(plot, ...choices[button.dataset.metric]);  // what the reader has hidden stays hidden
@@ -66,7 +82,9 @@ def rd_html(curves: Mapping[str, Sequence], *, title: str = "", note: str = "") 
     """
     known = looks(row.codec for rows in curves.values() for row in rows)
     choices = {metric: _choice(rows, metric, known) for metric, rows in curves.items()}
-    script = SCRIPT.replace("CHOICES", json.dumps(choices).replace("</", "<\\/"))
+    colors = [[look.color for look in known.values()], [_for_dark_paper(look.color) for look in known.values()]]
+    inserts = {"CHOICES": choices, "COLORS": colors, "RATE": RATE}
+    script = re.sub("|".join(inserts), lambda name: json.dumps(inserts[name[0]]).replace("</", "<\\/"), SCRIPT)
     config = {
         "displaylogo": False,
         "showTips": False,
@@ -79,6 +97,18 @@ def rd_html(curves: Mapping[str, Sequence], *, title: str = "", note: str = "") 
     said = f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in sources)}</ul>" if sources else ""
     buttons = " ".join(_button(metric, pressed=number == 0) for number, metric in enumerate(choices))
     return PAGE.format(title=escape(title), note=escape(note), buttons=buttons, plot=plot, sources=said)
+
+
+def _for_dark_paper(color: str) -> str:
+    """A colour with as much white as thin lines and small markers need on dark paper: a contrast of 4.5 to 1."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    def light(shade) -> float:  # relative luminance, WCAG 2
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(shade)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    mixes = ([c + white / 20 * (1 - c) for c in to_rgb(color)] for white in range(21))
+    return to_hex(next(mix for mix in mixes if light(mix) + 0.05 >= 4.5 * (light(DARK) + 0.05)))
 
 
 def _button(metric: str, pressed: bool) -> str:
@@ -134,6 +164,8 @@ def _hover(label: str, image: str, quality, source: str, bpp: float, value: floa
     quality = f"{quality:.5g}" if isinstance(quality, float) else str(quality)
     unit = AXES[metric].partition(" (")[0]
     number = f"{value:.2f} dB" if metric.endswith("_db") else f"{value:.4f}"
+    if metric.startswith("ms_ssim") and FROM_DB in source:
+        source += ". " + MEAN_OF_DB.format("this curve")
     lines = [
         f"<b>{escape(label)}</b>",
         f"{escape(image)}, quality {escape(quality)}",

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from lic_lab.errors import LicLabError
 from lic_lab.evaluation import reference, tables
 from lic_lab.evaluation.means import Curve, gaps, mean_curves, published_curve, shared_pictures, value
 from lic_lab.evaluation.shares import THRESHOLDS, low_rate, shares
+from lic_lab.metrics.quality import MS_SSIM_MIN_SIDE
 from lic_lab.plots.distribution import distribution_figure, points_near
 from lic_lab.plots.rd import rd_panels
 from lic_lab.plots.rd_html import rd_html
@@ -22,10 +24,6 @@ from lic_lab.plots.strips import decode_again, matched_rows, strips
 
 DRAWN = {"psnr_db": "psnr_db", "ms_ssim": "ms_ssim_db", "ssim": "ssim", "lpips": "lpips"}  # as measured -> as drawn
 DECIBELS = ("psnr_db", "ms_ssim_db")  # what BD-rates are taken of
-MISSING = {
-    "ms_ssim": "MS-SSIM was not measured: sides of 161 pixels are needed",
-    "lpips": "LPIPS was not measured: it needs the weights of AlexNet",
-}
 LOW = 0.5  # bpp
 STRIP_BPP, MOST_STRIPS, MOST_PANELS = 0.25, 6, 6
 
@@ -58,7 +56,7 @@ def write_report(
         raise LicLabError("there are no measured rows to report on: measure some files first")
     curves = _curves(rows, [*published, *([anchor] if _is_published(anchor) else [])])
     anchor = _anchor(anchor, curves["psnr_db"])
-    out, title, note = _Folder(Path(folder)), _title(rows), _notes(rows, curves)
+    out, title, note = _Folder(Path(folder)), _title(rows, curves), _notes(rows, curves)
     parts = {
         "Rate and distortion": _rate_distortion(out, curves, [DRAWN[name] for name in metrics], title, note),
         "BD-rate": _bd_rates(out, curves, anchor, [DRAWN[name] for name in metrics]),
@@ -68,10 +66,10 @@ def write_report(
         "Pictures at matched rates": _strips(out, rows, images or {}, loaded),
     }
     if panels:
-        _panels(out, curves, title)
+        _panels(out, rows, curves, title, images or {})
     body = [
-        f"# {title}",
-        *(note.splitlines() if note else []),
+        f"# {tables.markdown_text(title)}",
+        *map(tables.markdown_text, note.splitlines()),
         *(f"## {head}\n\n{said}" for head, said in parts.items() if said),
     ]
     out.text("README.md", "\n\n".join(body).rstrip() + "\n")
@@ -153,10 +151,11 @@ def _name(rows: Sequence[Mapping]) -> str:
     return str(rows[0].get("dataset") or "") or reference.dataset_of(rows)
 
 
-def _title(rows: Sequence[Mapping]) -> str:
+def _title(rows: Sequence[Mapping], curves: Curves) -> str:
+    """The data set, and how many pictures the means are over, of each metric that fewer pictures have."""
     name = _name(rows)
-    number = len(shared_pictures(rows)[0])
-    return f"{name + ': ' if name else ''}mean of {number} picture{'' if number == 1 else 's'}, whole files"
+    number = tables.counted({metric: next(iter(each.values())).pictures for metric, each in curves.items()})
+    return f"{name + ': ' if name else ''}mean of {number}, whole files"
 
 
 def _notes(rows: Sequence[Mapping], curves: Curves) -> str:
@@ -168,6 +167,9 @@ def _notes(rows: Sequence[Mapping], curves: Curves) -> str:
         if (curve.dataset, curve.pictures) != (mine.dataset, mine.pictures):
             number = curve.pictures or "an unstated number of"
             said.append(f"{curve.name} is the mean of {number} pictures of {curve.dataset}: not comparable")
+    decibels = [c.name for c in curves.get("ms_ssim_db", {}).values() if reference.FROM_DB in c.source]
+    if decibels:
+        said.append(reference.MEAN_OF_DB.format(", ".join(decibels)))
     return "\n".join([*([remark] if remark else []), *said])
 
 
@@ -237,17 +239,30 @@ def _strips(out: _Folder, rows: Sequence[Mapping], images: Mapping[str, np.ndarr
         if not decoded:
             break
         out.picture(f"strips/{name}.png", strips(images[name], decoded, bpp=STRIP_BPP))
-        lines.append(f"![{name}, original and codecs](strips/{name}.png)")
+        lines.append(f"![{tables.markdown_text(name)}, original and codecs](strips/{quote(name)}.png)")
     return "\n\n".join(lines)
 
 
-def _panels(out: _Folder, curves: Curves, title: str) -> None:
+def _panels(
+    out: _Folder, rows: Sequence[Mapping], curves: Curves, title: str, images: Mapping[str, np.ndarray]
+) -> None:
     """PSNR, MS-SSIM and LPIPS side by side, as BiMamba's evaluation draws them; an empty panel says why it is empty."""
-    wanted = {column: DRAWN[column] for column in ("psnr_db", "ms_ssim", "lpips")}
-    missing = {metric: MISSING[column] for column, metric in wanted.items() if metric not in curves}
-    shown = {metric: _records(curves[metric]) for metric in wanted.values() if metric in curves}
-    name = next(iter(curves["psnr_db"].values())).dataset or "pictures"
-    out.figure(f"{name}_RD_Curves.png", rd_panels(shown, title=title, missing=missing))
+    wanted = [DRAWN[column] for column in ("psnr_db", "ms_ssim", "lpips")]
+    missing = {metric: _why_missing(metric, images) for metric in wanted if metric not in curves}
+    shown = {metric: _records(curves[metric]) for metric in wanted if metric in curves}
+    out.figure(f"{_name(rows) or 'pictures'}_RD_Curves.png", rd_panels(shown, title=title, missing=missing))
+
+
+def _why_missing(metric: str, images: Mapping[str, np.ndarray]) -> str:
+    """Why no picture has a metric, as far as the pictures tell; without them, both reasons that there may be."""
+    if metric != "ms_ssim_db":
+        return f"{tables.TITLES[metric]} was not measured: it is measured where --metrics asks for it"
+    sides = [min(image.shape[-3:-1]) for image in images.values()]
+    small = f"sides of at least {MS_SSIM_MIN_SIDE} pixels"
+    if sides and max(sides) < MS_SSIM_MIN_SIDE:
+        return f"MS-SSIM was not measured: it needs {small}"
+    asked = "it is measured where --metrics asks for it"
+    return f"MS-SSIM was not measured: {asked}" + ("" if sides else f", of pictures with {small}")
 
 
 def _folded(text: str, summary: str) -> str:

@@ -9,6 +9,8 @@ from lic_lab.plots.palette import style
 from lic_lab.probes.spectrum import BlockSpectrum
 
 LEVELS, DEPTHS = "magma", "viridis"  # colour maps: log amplitudes, blocks from first to last
+LINES = {"lw": 0.8, "alpha": 0.75}  # spectra are rough: thicker, the last one would hide the others
+DASHES = ("-", (0, (4, 3)))  # in turn: a normalisation often has the curve of the layer before it
 
 
 def spectrum_figure(found: Sequence[BlockSpectrum], *, name: str = "charm", title: str = ""):
@@ -26,8 +28,9 @@ def spectrum_figure(found: Sequence[BlockSpectrum], *, name: str = "charm", titl
     for number, block in enumerate(found):
         color = colors(0.92 * number / max(len(found) - 1, 1))
         label = f"{number + 1} {block.name}"
-        relative.plot(block.frequencies, block.relative, color=color, label=label)
-        absolute.plot(block.frequencies, block.absolute, color=color)
+        line = LINES | {"color": color, "ls": DASHES[number % 2]}
+        relative.plot(block.frequencies, block.relative, label=label, **line)
+        absolute.plot(block.frequencies, block.absolute, **line)
     _by_depth(depth, {name: found})
     relative.set(ylabel="relative log amplitude", title="against zero frequency")
     absolute.set(ylabel="log amplitude", title="in absolute terms")

@@ -113,13 +113,20 @@ def model_spectra(
     """Give the spectrum of every block of a model's analysis, in the order of the data flow, averaged over pictures.
 
     pictures: uint8 (h, w, 3), or pairs (2, h, w, 3).   rule: "square" cuts a square of `side` pixels out of the middle
-    of each, 512 or the largest multiple of 64 that all of them have; "whole" takes all of it, see `diagonal`.
+    of each, 512 or the largest multiple of 64 that all of them have; "whole" takes all of it, padded as for coding,
+    see `diagonal`.
     Where a shortcut goes past the blocks, the last one is their sum, the latent. Of a large picture the transform sees
-    the whole, not strips. Raises LicLabError for pictures that are too small, and for a model in training.
+    the whole, not strips. Raises LicLabError for pictures that are too small, a side that the model would pad, and a
+    model in training.
     """
     if model.training:
         raise LicLabError("a spectrum is taken of a model in evaluation mode: call model.eval() first")
     if rule == "square":
+        if side and side % model.multiple:
+            near = max(side // model.multiple, 1) * model.multiple
+            raise LicLabError(
+                f"a square of {side} pixels would be padded: use a multiple of {model.multiple} pixels, such as {near}"
+            )
         side = side or min(
             SIDE, min(min(picture.shape[-3:-1]) for picture in pictures) // model.multiple * model.multiple
         )

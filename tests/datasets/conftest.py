@@ -11,13 +11,14 @@ class Shelf:
 
     files: path -> bytes.   etag: of all files, "" for none.   ranges: whether parts can be asked for.   drops: how many
     bytes the next answers bring before the connection breaks.   answers: status codes of the next answers instead of
-    files.   kind: Content-Type.   pace: called after every 16 KiB.   asked: (path, Range) of all requests.
-    sent: bytes of all bodies.
+    files.   kind: Content-Type.   packed: Content-Encoding, "" for none.   length: whether it is said.   pace: called
+    after every 16 KiB.   asked: (path, Range) of all requests.   sent: bytes of all bodies.
     """
 
     def __init__(self):
         self.files, self.etag, self.ranges, self.kind = {}, '"one"', True, "application/zip"
         self.drops, self.answers, self.asked, self.sent = [], [], [], 0
+        self.packed, self.length = "", True
         self.pace = lambda: None
         self.root = ""
 
@@ -55,8 +56,13 @@ def shelf():
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
             if shelf.etag:
                 self.send_header("ETag", shelf.etag)
+            if shelf.ranges:
+                self.send_header("Accept-Ranges", "bytes")
+            if shelf.packed:
+                self.send_header("Content-Encoding", shelf.packed)
             self.send_header("Content-Type", shelf.kind)
-            self.send_header("Content-Length", str(len(data) - start))
+            if shelf.length:
+                self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
             self.send(data[start:][: shelf.drops.pop(0)] if shelf.drops else data[start:])
 

@@ -1,6 +1,7 @@
 """A folder is looked through: what is broken, missing, twice or too small is named."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,10 +74,13 @@ def test_a_data_set_is_known_by_the_name_of_its_folder(tmp_path):
     ]  # fmt: skip
 
 
-def test_a_count_on_which_sources_disagree_is_no_problem(tmp_path):
-    put(tmp_path, "a.png")
-    report = check_folder(tmp_path, CATALOG["flickr2w"])
-    assert not report.problems and "1 pictures, and flickr2w has about 20,745" in report.remarks
+def test_a_count_on_which_sources_disagree_may_be_a_tenth_off_and_no_more(tmp_path):
+    put(tmp_path, *(f"{n}.png" for n in range(9)))
+    report = check_folder(tmp_path, replace(CATALOG["flickr2w"], count=10))
+    assert not report.problems and "9 pictures, and flickr2w has about 10" in report.remarks
+    report = check_folder(tmp_path, replace(CATALOG["flickr2w"], count=8))
+    assert report.problems == ["9 pictures, and flickr2w has about 8"]
+    assert check_folder(tmp_path, CATALOG["flickr2w"]).problems == ["9 pictures, and flickr2w has about 20,745"]
 
 
 def test_pictures_that_changed_since_they_were_downloaded_are_named(tmp_path):

@@ -148,7 +148,7 @@ def test_an_archive_that_would_write_elsewhere_is_refused_and_leaves_no_folder(s
     evil = a_set(RemoteFile("toys.zip", shelf.put("toys.zip", zipped("a.png", "../../evil.png"))))
     with pytest.raises(LicLabError, match="leads out of the folder"):
         download(evil, tmp_path / "toys")
-    assert names(tmp_path) == [".toys.part"] and not list(tmp_path.rglob("*evil*"))
+    assert names(tmp_path) == []  # the archive too is gone, and with it all that the hidden folder held
 
 
 def test_a_damaged_archive_is_fetched_again_the_next_time(toys, tmp_path, shelf):
@@ -202,6 +202,11 @@ def test_an_archive_fetched_by_hand_is_checked_unpacked_and_kept(toys, tmp_path,
     wrong = replace(by_hand, files=(replace(by_hand.files[0], sha256="0" * 64),))
     with pytest.raises(LicLabError, match=r"expected 0000.*: it is damaged or another file"):
         download(wrong, tmp_path / "again", archives=[tmp_path / "from mail.zip"])
+    assert names(tmp_path) == ["from mail.zip", "toys"]
+    (tmp_path / "from mail.zip").write_bytes(b"nothing")
+    with pytest.raises(LicLabError, match="neither a zip nor a tar archive"):
+        download(by_hand, tmp_path / "again", archives=[tmp_path / "from mail.zip"])
+    assert names(tmp_path) == ["from mail.zip", "toys"]
 
 
 def test_archives_that_cannot_be_meant_are_named(toys, tmp_path):

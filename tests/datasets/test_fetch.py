@@ -1,6 +1,7 @@
 """A file from a server that drops, changes, lies or stays away: whole and right in the end, or a line that says why."""
 
 import errno
+import gzip
 import hashlib
 import subprocess
 import sys
@@ -232,3 +233,43 @@ def test_a_disk_that_fills_up_meanwhile_is_one_line_and_the_part_is_kept(shelf, 
     shelf.asked.clear()
     assert fetch(url, tmp_path / "a.zip") == SUM
     assert starts(shelf)[0] > 200_000
+
+
+def test_a_body_without_a_length_is_taken_up_until_the_size_that_is_known(shelf, tmp_path):
+    shelf.length, shelf.drops = False, [400_000]
+    url = shelf.put("a.zip", DATA)
+    assert fetch(url, tmp_path / "a.zip", size=len(DATA)) == SUM and starts(shelf) == [0, 400_000]
+    shelf.drops = [400_000]
+    assert fetch(url, tmp_path / "b.zip", size=len(DATA), sha256=SUM) == SUM and starts(shelf)[2:] == [0, 400_000]
+
+
+def test_a_body_without_a_length_that_goes_on_past_the_size_is_refused_and_removed(shelf, tmp_path):
+    shelf.length = False
+    with pytest.raises(LicLabError, match="has more than the 900,000 bytes expected: the file was changed"):
+        fetch(shelf.put("a.zip", DATA), tmp_path / "a.zip", size=900_000)
+    assert names(tmp_path) == [] and len(shelf.asked) == 1
+
+
+@pytest.mark.parametrize(("etag", "ranges", "sha256"), [("", True, None), ('"one"', False, None), ("", False, SUM)])
+def test_what_cannot_be_taken_up_is_said_to_start_over_and_does(shelf, tmp_path, monkeypatch, etag, ranges, sha256):
+    monkeypatch.setattr(module, "TRIES", 1)
+    shelf.etag, shelf.ranges, shelf.drops = etag, ranges, [400_000]
+    url = shelf.put("a.zip", DATA)
+    with pytest.raises(LicLabError, match=r"kB came, and the server offers no way .* later, it starts over$"):
+        fetch(url, tmp_path / "a.zip", sha256=sha256)
+    shelf.sent = 0
+    assert fetch(url, tmp_path / "a.zip", sha256=sha256) == SUM and shelf.sent == len(DATA)
+
+
+def test_a_checksum_lets_a_part_be_kept_without_a_name_for_the_file(shelf, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "TRIES", 1)
+    shelf.etag, shelf.drops = "", [400_000]
+    with pytest.raises(LicLabError, match=r"kB are kept: run the same command later to go on"):
+        fetch(shelf.put("a.zip", DATA), tmp_path / "a.zip", sha256=SUM)
+
+
+def test_a_body_that_comes_compressed_unasked_is_refused(shelf, tmp_path):
+    shelf.packed = "gzip"
+    with pytest.raises(LicLabError, match=r"sent it compressed \(gzip\) unasked: fetch it in a browser"):
+        fetch(shelf.put("a.zip", gzip.compress(DATA)), tmp_path / "a.zip")
+    assert names(tmp_path) == []

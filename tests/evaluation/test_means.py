@@ -1,18 +1,21 @@
 """Means are over the same pictures for everybody, and what cannot be compared is not."""
 
 import math
+from statistics import fmean
 
 import pytest
 
 from lic_lab.errors import LicLabError
+from lic_lab.evaluation import reference
 from lic_lab.evaluation.means import gap, gaps, mean_curves, published_curve, shared_pictures
 from lic_lab.metrics.quality import ms_ssim_db
 
 
 def table(codecs=("jpeg", "webp"), images=("cat", "dog"), qualities=(1, 2, 3, 4, 5), dataset="zoo", gain=1.1):
-    """Rows of codecs, each of which saves a little against the one before."""
+    """Rows of codecs, each of which saves a little against the one before, of pictures of 768 x 512."""
     return [
-        {"dataset": dataset, "codec": codec, "image": image, "quality": q, "bytes": 1000 * q,
+        {"dataset": dataset, "codec": codec, "image": image, "quality": q,
+         "bytes": 768 * 512 / 8 * 0.1 * q * (1 + 0.2 * i) / gain**c,
          "bpp": 0.1 * q * (1 + 0.2 * i) / gain**c, "psnr_db": 24 + 2 * q - i % 2, "ms_ssim": 1 - 0.2 / q / (1 + i)}
         for c, codec in enumerate(codecs) for i, image in enumerate(images) for q in qualities
     ]  # fmt: skip
@@ -65,6 +68,14 @@ def test_a_mean_of_other_pictures_is_not_compared_with_a_published_one():
     assert math.isnan(found.bd_rate_pct) and "of zoo" in found.note
 
 
+def test_pictures_that_are_only_called_kodaks_are_not_compared_with_a_published_curve_and_the_note_says_so():
+    rows = table(images=[f"kodim{n:02d}" for n in range(1, 25)])
+    crops = [row | {"bytes": row["bytes"] * 192 * 164 / (768 * 512)} for row in rows]
+    found = gap(published_curve("vtm"), mean_curves(crops)["jpeg"])
+    assert math.isnan(found.bd_rate_pct)
+    assert found.note == "other pictures: jpeg is of kodak by name only, published:vtm is of kodak"
+
+
 def test_all_24_kodak_pictures_are_compared_with_a_published_curve():
     kodak = mean_curves(table(images=[f"kodim{n:02d}" for n in range(1, 25)]))["jpeg"]
     found = gap(published_curve("vtm"), kodak)
@@ -112,3 +123,20 @@ def test_a_published_curve_without_the_metric_says_where_it_comes_from():
 def test_gaps_are_taken_of_all_pairs_or_of_the_anchors_named():
     curves = mean_curves(table(codecs="abc"))
     assert len(gaps(curves)) == 9 and [g.anchor for g in gaps(curves, ["b"])] == ["b"] * 3
+
+
+def test_ms_ssim_that_was_published_in_decibels_carries_a_caution_against_a_mean_taken_first_and_no_other_does():
+    mine, decibels = published_curve("vtm", "ms_ssim_db"), published_curve("stf:ms-ssim", "ms_ssim_db")
+    caution = gap(mine, decibels).note
+    assert "MS-SSIM of published:stf:ms-ssim was published in dB" in caution and caution == gap(decibels, mine).note
+    assert "in dB" not in gap(decibels, published_curve("wacnn:ms-ssim", "ms_ssim_db")).note  # averaged alike
+    assert "in dB" not in gap(published_curve("vtm"), published_curve("elic2022@paper")).note  # PSNR always is
+
+
+def test_the_difference_of_the_two_means_on_kodak_is_what_the_caution_says():
+    points = {}
+    for row in reference.measured():
+        if "SUBSET" not in row["settings"]:
+            points.setdefault((row["codec"], row["quality"]), []).append(row["ms_ssim"])
+    off = [fmean(map(ms_ssim_db, values)) - ms_ssim_db(fmean(values)) for values in points.values()]
+    assert len(off) > 100 and f"{min(off):.2f} to {max(off):.2f} dB above" in reference.MEAN_OF_DB

@@ -102,9 +102,40 @@ def test_a_curve_without_files_is_no_anchor_and_any_other_may_be():
     reference.check_anchor(reference.find("vtm"))
 
 
+def rows(names, dataset="my folder", width=768, height=512):
+    """Rows of pictures of one size, the rate with five digits as in a table."""
+    return [
+        {"image": name, "dataset": dataset, "bytes": 3000 + n, "bpp": float(f"{8 * (3000 + n) / (width * height):.5g}")}
+        for n, name in enumerate(names)
+    ]
+
+
+KODIM = [f"kodim{n:02d}" for n in range(1, 25)]
+
+
 def test_rows_belong_to_the_data_set_that_their_pictures_are_of():
-    kodim = [{"image": f"kodim{n:02d}", "dataset": "my folder"} for n in range(1, 25)]
-    assert reference.dataset_of(kodim) == "kodak"
-    assert reference.dataset_of([{"image": "RGB_001", "dataset": "Tecnick"}]) == "tecnick"
-    assert reference.dataset_of([{"image": "cat", "dataset": "Holiday"}]) == "Holiday"
+    assert reference.dataset_of(rows(KODIM)) == "kodak"
+    assert reference.dataset_of(rows(KODIM, "kodak", 512, 768)) == "kodak"
+    assert reference.dataset_of([{"image": name, "dataset": "my folder"} for name in KODIM]) == "kodak"
+    assert reference.dataset_of(rows(["RGB_001"], "Tecnick", 1200, 1200)) == "tecnick"
+    assert reference.dataset_of(rows(["cat"], "Holiday")) == "Holiday"
     assert reference.dataset_of([{"image": "cat"}]) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [
+        (rows(KODIM, width=192, height=164), "kodak"),
+        (rows(KODIM[:23]) + rows(KODIM[23:], width=767), "kodak"),
+        (rows([f"picture {n}" for n in range(24)], "kodak"), "kodak"),
+        (rows([*KODIM[:23], "kodim25"], "kodak"), "kodak"),
+        (rows([f"picture {n}" for n in range(100)], "tecnick"), "tecnick"),
+    ],
+)
+def test_pictures_that_only_go_by_the_name_of_a_data_set_are_not_of_it_and_its_curves_are_still_found(found, name):
+    assert reference.dataset_of(found) == f"{name} by name only"
+    assert reference.find("vtm-9.1@lalic", f"{name} by name only") == reference.find("vtm-9.1@lalic", name)
+
+
+def test_a_folder_with_one_name_that_kodak_does_not_have_goes_by_its_own_name():
+    assert reference.dataset_of(rows([*KODIM, "kodim00"], "mine")) == "mine"

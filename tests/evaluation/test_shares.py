@@ -76,3 +76,24 @@ def test_rates_above_the_limit_and_pictures_outside_of_the_range_are_not_compare
     assert {r["codec"] for r in low_rate(rows() + far)} == {"jpeg"}
     (found,) = low_rate(rows() + far)
     assert found["compared"] == 0 and math.isnan(found["psnr_db"])
+
+
+def test_pictures_without_a_number_count_for_no_threshold_of_it_and_the_others_as_before():
+    small = [row | ({"ms_ssim": math.nan} if row["image"] < "p12" else {}) for row in rows()]
+    found = by_criterion(shares(small, {"psnr_db": 34, "ms_ssim": 0.9}), 4)
+    assert [(found[name]["met"], found[name]["pictures"]) for name in found] == [(24, 24), (12, 12), (12, 12)]
+    assert found["ms_ssim > 0.9"]["share_pct"] == 100
+    none = [row | ({"ms_ssim": math.nan} if row["quality"] == 4 else {}) for row in rows()]
+    assert by_criterion(shares(none, {"ms_ssim": 0.9}), 4)["ms_ssim > 0.9"]["pictures"] == 0 and count(0, 0) == "-"
+
+
+def test_ms_ssim_at_equal_rate_is_read_in_decibels_on_the_line_and_counts_the_files_that_have_it():
+    """From 10 dB at 0.1 bpp to 30 dB at 0.4, 0.2 bpp is half way: 20 dB, where a line of MS-SSIM itself has 13."""
+    line = [{"bpp": 0.1, "ms_ssim": 0.9}, {"bpp": 0.4, "ms_ssim": 0.999}]
+    same = {"quality": 1, "psnr_db": 30.0}
+    both = [{"codec": "jpeg", "image": image} | same | point for image in "ab" for point in line]
+    both += [{"codec": "mine", "image": "a", "bpp": 0.2, "ms_ssim": 1 - 10**-2.1} | same]
+    both += [{"codec": "mine", "image": "b", "bpp": 0.2, "ms_ssim": None} | same]
+    found = next(row for row in low_rate(both) if row["codec"] == "mine")
+    assert found["ms_ssim"] == pytest.approx(1)
+    assert (found["compared"], found["ms_ssim_compared"], found["ms_ssim_won"]) == (2, 1, 1)

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -126,3 +127,18 @@ def test_csv_keeps_six_digits_and_leaves_cells_of_missing_numbers_empty():
 @pytest.mark.parametrize("text", [Sheet("none", ("a",), ()).markdown(), Sheet("none", ("a",), ()).latex()])
 def test_a_table_without_rows_still_has_its_head(text):
     assert "none" in text and "a" in text
+
+
+def test_every_metric_says_how_many_pictures_have_it():
+    small = [row | ({"ms_ssim": None} if row["image"] == "dog" else {}) for row in rows()]
+    found = gaps(mean_curves(small)) + gaps(mean_curves(small, "ms_ssim_db"))
+    assert bd_sheet(found, "jpeg").caption.startswith("BD-rate against jpeg, mean of 2 pictures (MS-SSIM (dB): 1), neg")
+    sheet = low_rate_sheet(low_rate(small))
+    won = [cell for cell, head in zip(sheet.body[0], sheet.head, strict=True) if head == "won"]
+    assert sheet.body[0][2] == "8 of 8" and [cell.partition(" of ")[2] for cell in won] == ["8", "8", "4"]
+
+
+def test_only_published_curves_against_one_that_was_measured_still_say_its_pictures():
+    found = gaps({"jpeg": mean_curves(rows())["jpeg"], "published:x": mean_curves(rows())["webp"]})
+    found = [replace(g, codec="published:x", pictures=24) if g.codec == "webp" else g for g in found]
+    assert "mean of 2 pictures" in bd_sheet(found, "jpeg").caption

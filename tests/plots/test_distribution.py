@@ -36,3 +36,9 @@ def test_the_counts_beside_the_histograms_are_those_of_the_table():
 
 def test_a_single_picture_and_other_thresholds_can_be_drawn():
     assert len(distribution_figure(rows(images=1), thresholds={"psnr_db": 30}).axes) == 3
+
+
+def test_a_picture_without_the_number_is_not_counted_beside_its_histogram():
+    small = [row | {"ssim": 0.95 if row["image"] < "p4" else math.nan} for row in rows()]
+    axes = next(axes for axes in distribution_figure(small).axes if axes.get_xlabel() == "SSIM")
+    assert [text.get_text() for text in axes.texts] == ["4/4"] * 2

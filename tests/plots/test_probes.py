@@ -76,3 +76,9 @@ def test_a_field_is_shown_where_it_is_with_the_squares_that_hold_it():
     assert axis.get_xlim() == (60 - 16 - 0.5, 62 + 16 + 0.5) and axis.get_ylim() == (68.5, 33.5)
     assert [square.get_width() for square in axis.patches] == [1, 3]
     assert [square.get_x() + square.get_width() / 2 for square in axis.patches] == [61, 61]
+
+
+def test_rough_lines_of_many_blocks_are_thin_enough_to_see_through(blocks):
+    for axis in spectrum_figure(blocks).axes[:2]:
+        assert all(line.get_linewidth() < 1 and line.get_alpha() < 1 for line in axis.lines)
+        assert [line.is_dashed() for line in axis.lines] == [False, True, False]

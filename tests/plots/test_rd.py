@@ -1,5 +1,6 @@
 """Rate-distortion curves run by rising rate and wear their codec's style."""
 
+import re
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -73,11 +74,27 @@ def test_one_single_point_can_be_drawn(rows):
     assert rd_svg(rows[:1]).count("<circle") == 1
 
 
-def test_published_curves_are_thin_broken_and_named_as_such(rows):
+def test_published_curves_are_thin_dotted_hollow_and_named_as_such(rows):
     axes = rd_figure([*rows, *published()]).axes[0]
     line = next(line for line in axes.lines if line.get_label() == "vtm (published)")
-    assert line.get_linestyle() == "--" and to_hex(line.get_color()) == style("vtm").color
+    assert (
+        line.get_linestyle() == ":"
+        and line.get_markerfacecolor() == "none"
+        and to_hex(line.get_color()) == style("vtm").color
+    )
     assert line.get_linewidth() < min(other.get_linewidth() for other in axes.lines if other is not line)
+
+
+def test_measured_classical_curves_are_broken_and_filled_so_that_none_looks_published(rows):
+    line = next(line for line in rd_figure([*rows, *published()]).axes[0].lines if line.get_label() == "JPEG")
+    assert line.get_linestyle() == "--" and line.get_markerfacecolor() == style("jpeg").color
+
+
+def test_published_curves_are_dotted_and_hollow_in_the_svg_too(rows):
+    svg = rd_svg([*rows, *published()])
+    (curve,) = re.findall(r"<g><title>vtm \(published\).*?</g>", svg)
+    assert 'stroke-dasharray="1 3"' in curve and curve.count('fill="none"') == 1 + curve.count("<circle") == 4
+    assert svg.count('stroke-dasharray="5 3"') == 2  # JPEG, of two pictures
 
 
 def test_the_figure_reaches_as_far_as_was_measured_and_shows_the_published_alone_whole(rows):

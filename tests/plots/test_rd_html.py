@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from lic_lab.plots.palette import ALL
-from lic_lab.plots.rd_html import DASHES, SYMBOLS, rd_html
+from lic_lab.plots.rd import looks
+from lic_lab.plots.rd_html import DARK, DASHES, SYMBOLS, _for_dark_paper, _line, _traces, rd_html
 
 CHROME = os.environ.get("CHROME_PATH") or next(
     filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser", "chrome"))), None
@@ -16,6 +17,14 @@ CHROME = os.environ.get("CHROME_PATH") or next(
 FLAGS = ["--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"]
 if hasattr(os, "geteuid") and os.geteuid() == 0:
     FLAGS.append("--no-sandbox")
+
+
+def contrast(one, other):
+    """WCAG 2 contrast ratio of two colours "#rrggbb", 1 to 21."""
+    shares = [[int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)] for color in (one, other)]
+    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color] for color in shares]
+    low, high = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in linear)
+    return (high + 0.05) / (low + 0.05)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +54,52 @@ def test_the_page_loads_nothing_and_brings_plotly_along(html):
 
 def test_names_are_escaped_and_sources_listed(html):
     assert "<title>zoo &amp; co</title>" in html and "vtm (published): a &lt;table&gt; &amp; more" in html
+
+
+@pytest.mark.parametrize("name", [*ALL, "somebody_elses", "published:vtm"])
+def test_every_line_has_a_contrast_of_four_and_a_half_on_the_dark_page_and_keeps_its_colour_where_it_had(name):
+    color = looks([name])[name].color
+    found = _for_dark_paper(color)
+    assert contrast(found, DARK) >= 4.5 and (found == color or contrast(color, DARK) < 4.5)
+
+
+def test_published_lines_are_dotted_and_hollow_and_measured_ones_neither(html):
+    vtm, jpeg = (_line(looks([name])[name], name) for name in ("published:vtm", "jpeg"))
+    assert vtm["line"]["dash"] == "dot" and vtm["marker"]["symbol"].endswith("-open")
+    assert jpeg["line"]["dash"] == "dash" and not jpeg["marker"]["symbol"].endswith("-open")
+    assert vtm["line"]["width"] < jpeg["line"]["width"]
+
+
+@pytest.mark.parametrize(("source", "cautioned"), [("a table (MS-SSIM converted from dB)", True), ("a table", False)])
+def test_hovering_over_ms_ssim_that_was_published_in_decibels_tells_so(curves, source, cautioned):
+    rows = [SimpleNamespace(**vars(row) | {"source": source}) for row in curves["ms_ssim"]]
+    texts = _traces(rows, "ms_ssim", looks(row.codec for row in rows))["published:vtm"]["text"]
+    assert ("presumably as a mean" in texts[0].replace("<br>", " ").replace("</i> <i>", " ")) == cautioned
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROME, reason="no Chromium on this machine: install it or set CHROME_PATH")
+@pytest.mark.parametrize("width", [390, 1000])
+def test_the_plot_has_room_on_a_narrow_screen_with_the_legend_below_it(html, tmp_path, width):
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+    (tmp_path / "rd.html").write_text(html, "utf-8")
+    with api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROME, args=FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": 844})
+        page.goto((tmp_path / "rd.html").as_uri())
+        page.wait_for_selector(".legendtoggle")
+        page.wait_for_timeout(300)
+        boxes = {name: page.locator(css).first.bounding_box() for name, css in (
+            ("plot", ".nsewdrag"), ("legend", ".legend"), ("title", ".xtitle"), ("below", "p:not(.note)"))}  # fmt: skip
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    plot, legend, title, below = boxes.values()
+    assert wide <= width and plot["width"] > 0.6 * width and title["x"] >= 0
+    assert title["x"] + title["width"] <= width and legend["y"] + legend["height"] <= below["y"]
+    if width == 390:
+        assert legend["y"] >= title["y"] + title["height"]
+    else:
+        assert legend["x"] >= plot["x"] + plot["width"]
 
 
 @pytest.mark.browser

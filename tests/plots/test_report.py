@@ -3,6 +3,7 @@
 import csv
 import re
 import warnings
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,6 +15,8 @@ from lic_lab.datasets.bundled import data_path
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation.curves import read_rows
 from lic_lab.evaluation.sweep import measure
+from lic_lab.plots import report as module
+from lic_lab.plots.rd import rd_panels
 from lic_lab.plots.report import write_report
 
 
@@ -67,6 +70,63 @@ def test_the_readme_shows_only_files_that_are_there(report):
     linked = re.findall(r"\]\(([^)]+)\)", (folder / "README.md").read_text("utf-8"))
     assert {"rd.png", "rd.html", "distribution.png", "strips/cat.png"} <= set(linked)
     assert all((folder / name).is_file() for name in linked)
+
+
+def test_links_to_pictures_of_any_name_lead_to_them_and_no_name_is_read_as_markdown(rows, images, tmp_path):
+    names = {"cat": "a b|c<d>", "dog": "x [y](z)*"}
+    renamed = [row | {"image": names[row["image"]], "dataset": "z|o<o>"} for row in rows if row["quality"] in (40, 50)]
+    write_report(tmp_path, renamed, images={names[name]: image for name, image in images.items()})
+    text = (tmp_path / "README.md").read_text("utf-8")
+    links = [target for target in re.findall(r"\]\(([^)]+)\)", text) if target.startswith("strips")]
+    assert {unquote(link) for link in links} == {f"strips/{name}.png" for name in names.values()}
+    assert all((tmp_path / unquote(link)).is_file() and re.fullmatch(r"[\w/.%-]+", link) for link in links)
+    assert text.startswith(r"# z\|o\<o>:") and r"![a b\|c\<d>, original" in text and r"![x \[y\](z)\*, orig" in text
+
+
+def test_the_title_says_of_each_metric_how_many_pictures_have_it(rows, tmp_path):
+    some = [row | ({"ms_ssim": None} if row["image"] == "dog" else {}) for row in rows]
+    write_report(tmp_path, some)
+    title = "zoo: mean of 2 pictures (MS-SSIM (dB): 1), whole files"
+    assert (tmp_path / "README.md").read_text("utf-8").startswith(f"# {title}")
+    assert title in (tmp_path / "rd.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("side", "said"),
+    [
+        (160, "MS-SSIM was not measured: it needs sides of at least 161 pixels"),
+        (168, "MS-SSIM was not measured: it is measured where --metrics asks for it"),
+        (0, "it is measured where --metrics asks for it, of pictures with sides of at least 161 pixels"),
+    ],
+)
+def test_an_empty_panel_says_what_is_known_to_be_true(rows, images, tmp_path, monkeypatch, side, said):
+    shown = {}
+    monkeypatch.setattr(module, "rd_panels", lambda curves, **more: shown.update(more) or rd_panels(curves, **more))
+    some = [row | {"ms_ssim": None, "codec": "gone"} for row in rows if row["codec"] == "jpeg"]
+    pictures = {name: image[:side, :side] for name, image in images.items()} if side else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the codec "gone" cannot decode again
+        write_report(tmp_path, some, images=pictures, panels=True)
+    assert shown["missing"]["ms_ssim_db"].endswith(said)
+    assert shown["missing"]["lpips"] == "LPIPS was not measured: it is measured where --metrics asks for it"
+
+
+def test_kodaks_names_on_other_pictures_are_said_and_nothing_published_is_compared(kodak, tmp_path):
+    crops = [row | {"bytes": row["bytes"] / 8} for row in kodak if row["codec"] in ("charm", "jpeg")]
+    write_report(tmp_path, crops, published=["vtm"], panels=True)
+    assert "mean of 24 pictures of kodak: not comparable" in (tmp_path / "README.md").read_text("utf-8")
+    found = [r for r in table(tmp_path / "bd_rate.csv") if "published:vtm" in (r["codec"], r["anchor"])]
+    assert {r["bd_rate_pct"] for r in found if r["codec"] != r["anchor"]} == {""}
+
+
+def test_ms_ssim_that_was_published_in_decibels_is_cautioned_in_tables_page_and_figures(kodak, tmp_path):
+    write_report(
+        tmp_path, [row for row in kodak if row["codec"] in ("charm", "jpeg")], published=["stf:ms-ssim", "vtm"]
+    )
+    said = "MS-SSIM of published:stf:ms-ssim was published in dB"
+    for name in ("README.md", "bd_rate.md", "rd.html"):
+        assert said in (tmp_path / name).read_text("utf-8"), name
+    assert "MS-SSIM of published:vtm was published in dB" not in (tmp_path / "README.md").read_text("utf-8")
 
 
 def test_the_pictures_are_pictures(report):

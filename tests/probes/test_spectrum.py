@@ -31,6 +31,19 @@ def test_the_curve_is_what_numpy_computes():
     assert found.frequencies[0] == 0 and found.frequencies[-1] == 1 and len(found.frequencies) == 16
 
 
+@pytest.mark.parametrize(("height", "width"), [(5, 7), (7, 4), (6, 5)])
+def test_zero_frequency_lies_at_half_of_odd_and_even_sides_and_the_others_in_order_around_it(height, width):
+    """Every frequency as the sum that defines it, none of them moved by anybody's fftshift."""
+    features = noise(1, 1, height, width).numpy()[0, 0]
+    rows, columns = np.mgrid[0:height, 0:width]
+    found = log_amplitude(torch.from_numpy(features)[None, None]).numpy()
+    for k in range(-(height // 2), (height + 1) // 2):
+        for m in range(-(width // 2), (width + 1) // 2):
+            turned = np.exp(-2j * np.pi * (k * rows / height + m * columns / width))
+            expected = np.log(abs((features * turned).sum()) + 1e-6)
+            assert found[height // 2 + k, width // 2 + m] == pytest.approx(expected, abs=1e-9), (k, m)
+
+
 def test_white_noise_is_flat():
     found = feature_spectrum(noise(8, 512, 32, 32))
     assert np.abs(found.absolute[1:] - found.absolute[1:].mean()).max() < 0.06  # of some 3.2
@@ -130,3 +143,12 @@ def test_a_square_is_cut_out_of_the_middle():
 def test_a_model_in_training_is_refused():
     with pytest.raises(LicLabError, match=r"model\.eval"):
         model_spectra(build("charm", "tiny").train(), pictures(1))
+
+
+@pytest.mark.parametrize(("side", "near"), [(100, 64), (130, 128), (65, 64)])
+def test_a_side_that_the_model_would_pad_is_refused(side, near):
+    with pytest.raises(
+        LicLabError, match=f"a square of {side} pixels would be padded: .* of 64 pixels, such as {near}$"
+    ):
+        model_spectra(build("charm", "tiny"), pictures(1), side=side)
+    assert model_spectra(build("charm", "tiny"), pictures(1), side=near)[0].amplitude.shape == (near // 2, near // 2)

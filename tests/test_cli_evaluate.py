@@ -113,8 +113,8 @@ def test_the_flags_of_bimamba_are_understood(run, weights):
     assert result.exit_code == 0, result.output
     lines = Path("results/Average_Results.csv").read_text().splitlines()
     assert [line.split(",")[:3] for line in lines[1:]] == [
-        ["cats", "charm", "lambda_0.002"],
-        ["cats", "charm", "lambda_0.01"],
+        ["kodak", "charm", "lambda_0.002"],
+        ["kodak", "charm", "lambda_0.01"],
     ]
 
 
@@ -141,8 +141,9 @@ def test_the_flags_of_bisic_are_understood(run, weights):
     write_image("pairs/1_left.png", left[100:200, 200:330])
     write_image("pairs/1_right.png", right[100:200, 200:330])
     line = f"--model_dir {weights('stereo', 'bisic')} --dataset_dir pairs --output_dir results --data_name instereo2k"
-    result = run(f"{line} --choose_entropy_estimation --network Main --stereo --columns bisic --metrics= --lambda 0.01")
+    result = run(f"{line} --choose_entropy_estimation --network Main --columns bisic --metrics= --lambda 0.01")
     assert result.exit_code == 0, result.output
+    assert "weights of a stereo model, so DATASETs are taken for stereo pairs" in result.stderr
     (file,) = Path("results").glob("stereo-*.json")
     assert len(json.loads(file.read_text())["results"]["left-mse"]) == 1
     assert read_rows("results/rows.csv")[0]["dataset"] == "instereo2k"
@@ -182,7 +183,21 @@ def test_published_curves_stand_beside_our_own(run):
         ("jpeg cats --columns bisic", ["--stereo"]),
         ("jpeg cats --out cats/a.png", ["is a file"]),
         ("jpeg cats --stereo", ["stereo pairs"]),
-        ("bisic cats", ["codes stereo pairs"]),
+        ("bisic cats", ["codes stereo pairs", "add --stereo"]),
+        ("jpeg motorcycle", ["motorcycle holds stereo pairs: add --stereo"]),
+        ("jpeg cats --qualities jpg=10,20", ["'jpg', which is not measured here", "jpeg"]),
+        ("jpeg cats --qualities 10 --qualities 20", ["stands twice without a codec's name"]),
+        ("jpeg cats --qualities jpeg=10 --qualities jpeg=20", ["stands twice for jpeg"]),
+        ("jpeg cats --qualities jpeg=", ["--qualities takes numbers", "''"]),
+        ("charm cats --device nosuch", ["--device is cpu, cuda", "'nosuch'"]),
+        ("charm cats --device meta", ["--device is cpu, cuda", "'meta'"]),
+        ("jpeg cats --targets 0", ["a target rate is a positive number", "got 0"]),
+        ("jpeg cats --targets -1", ["a target rate is a positive number", "got -1"]),
+        ("jpeg cats --targets nan", ["a target rate is a positive number", "got nan"]),
+        ("jpeg cats --targets ,", ["--targets takes numbers", "','"]),
+        ("jpeg cats --targets=", ["--targets takes numbers"]),
+        (", cats", ["an empty word"]),
+        ("jpeg cats --name ..", ["a data set is called by a word", "'..'"]),
         ("--checkpoint nowhere.safetensors --data cats", ["nowhere.safetensors"]),
         ("--checkpoint cats/a.png --data cats", ["no .safetensors file"]),
         ("jpeg cats --box moon", ["moon", "instereo2k"]),
@@ -196,6 +211,48 @@ def test_what_is_wrong_is_said_in_the_last_line(run, line, words):
     assert result.exit_code == 2 and "Traceback" not in result.output, result.output
     assert all(word in result.stderr.splitlines()[-1] for word in words), result.stderr
     assert not list(Path().rglob("*.csv"))
+
+
+def test_an_empty_word_is_not_the_usual_codecs(run):
+    result = run("", "", "cats")
+    assert result.exit_code == 2 and "an empty word" in result.stderr and not Path("evaluation").exists()
+
+
+def test_weights_in_a_folder_called_as_a_codec_are_another_codec(run, weights):
+    (low, high) = weights("jpeg"), weights("seed-2/jpeg")
+    result = run(f"jpeg,{low},{high} cats --metrics= --qualities 1,2 --columns bimamba")
+    assert result.exit_code == 0, result.output
+    rows = read_rows("evaluation/rows.csv")
+    assert len(rows) == 12 and {row["codec"] for row in rows} == {"jpeg", "jpeg/charm", "jpeg/charm-2"}
+
+
+def test_the_columns_of_bisic_take_any_name_of_weights(run, weights):
+    left, right, _ = motorcycle()
+    Path("pairs").mkdir()
+    for side, view in (("left", left), ("right", right)):
+        write_image(f"pairs/1_{side}.png", view[100:200, 200:330])
+    first, second = weights("mine", "bisic"), weights("seed-2/mine", "bisic")
+    result = run(f"{first},{second} pairs --columns bisic --metrics= --qualities 1")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in Path("evaluation").glob("mine*.json")) == ["mine-1.json", "mine-bisic-1.json"]
+
+
+def test_what_another_command_measured_on_the_same_pictures_stands_in_the_tables(run):
+    run(f"jpeg cats {QUICK}")
+    result = run(f"webp cats {QUICK}")
+    assert "8 more rows of the same pictures" in result.stderr and "BD-rate" in result.stdout
+    assert {row["codec"] for row in read_rows("evaluation/rows.csv")} == {"webp", "jpeg"}
+    assert "jpeg" in Path("evaluation/bd_rate.csv").read_text()
+
+
+def test_a_folder_in_use_is_refused_in_one_line(run):
+    from filelock import FileLock
+
+    Path("evaluation").mkdir()
+    with FileLock("evaluation/.rows.lock"):
+        result = run(f"jpeg cats {QUICK}")
+    assert result.exit_code == 2 and "another command measures into 'evaluation' now" in result.stderr
+    assert run(f"jpeg cats {QUICK}").exit_code == 0
 
 
 def test_a_full_disk_is_one_line_and_what_was_finished_is_taken_over_later(run, monkeypatch):

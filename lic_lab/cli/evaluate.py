@@ -53,7 +53,8 @@ def _old(*flags, **options):
     metavar="DIR",
     default="evaluation",
     show_default=True,
-    help="Folder for everything; what is in it is taken over.",
+    help="Folder for everything. What it holds is taken over; whatever else was measured in it on the same pictures "
+    "stands in the tables too.",
 )
 @click.option(
     "--qualities",
@@ -66,7 +67,8 @@ def _old(*flags, **options):
 @click.option(
     "--metrics",
     metavar="A,B,...",
-    help="Only these beside PSNR: ssim, ms_ssim, lpips, estimated_bpp, peak_memory_mb (which costs some time).",
+    help="Only these beside PSNR: ssim, ms_ssim, lpips, estimated_bpp, peak_memory_mb (which costs some time: rows "
+    "without it are measured anew).",
 )
 @click.option("--anchor", metavar="CODEC", help="BD-rates against this one only, measured or published:NAME.")
 @click.option("--published", multiple=True, metavar="NAME", help="Published curves to show beside; may be repeated.")
@@ -76,14 +78,15 @@ def _old(*flags, **options):
     type=click.Choice(["bimamba", "bisic", "asymmetric"]),
     help="Also tables as that system writes them; may be repeated.",
 )
-@click.option("--stereo", is_flag=True, help="DATASETs are stereo pairs.")
+@click.option("--stereo", is_flag=True, help="DATASETs are stereo pairs, as they are for weights of a stereo model.")
 @click.option("--box", default="", metavar="NAME", help="Only this part of each picture: instereo2k, cityscapes, ...")
 @click.option("--name", "--data_name", "called", default="", help="Make all DATASETs one, called so.")
 @click.option("--save-reconstructions", is_flag=True, help="Keep what the files decode to, as PNG.")
 @click.option("--device", metavar="NAME", help="Where learned codecs run: cpu, cuda.")
-@click.option("--resume/--no-resume", default=True, show_default=True, help="Take over what DIR holds.")
+@click.option("--resume/--no-resume", default=True, show_default=True, help="Take over what DIR holds, or not.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON instead of tables.")
-@_old("--kodak", "--tecnick", "folders_too", multiple=True)
+@_old("--kodak", multiple=True)
+@_old("--tecnick", multiple=True)
 @_old("--cuda", is_flag=True)
 @_old("--real", is_flag=True)
 @_old("--compute-metrics", "--compute_metrics", is_flag=True)
@@ -91,7 +94,7 @@ def _old(*flags, **options):
 @_old("--choose_entropy_estimation", is_flag=True)
 @_old("--network")
 @_old("--clip_max_norm", type=float)
-def evaluate(words, checkpoints, folders, folders_too, out, columns, stereo, as_json, device, cuda, **options):
+def evaluate(words, checkpoints, folders, kodak, tecnick, out, columns, stereo, as_json, device, cuda, **options):
     """Measure CODECS (names with commas between) on every DATASET: a folder, pictures, or a word as kodak.
 
     Files are really written and decoded. All rows are kept at once: the same command goes on where a killed one
@@ -104,7 +107,7 @@ def evaluate(words, checkpoints, folders, folders_too, out, columns, stereo, as_
     lic-lab evaluate bisic,pair:jpeg motorcycle --stereo
     """
     from lic_lab.evaluation import export
-    from lic_lab.evaluation.checkpoints import by_name
+    from lic_lab.evaluation.checkpoints import by_name, load_checkpoints
     from lic_lab.evaluation.evaluate import evaluate as measure
     from lic_lab.evaluation.sources import gather_datasets
 
@@ -112,15 +115,20 @@ def evaluate(words, checkpoints, folders, folders_too, out, columns, stereo, as_
         raise LicLabError(f"{str(out)!r} is a file: name a folder for the output")
     for flag in (flag for flag in NO_EFFECT if options.pop(flag)):
         say(f"note: --{flag.replace('_', '-')} has no effect: {NO_EFFECT[flag]}")
-    codecs, found = _words(words, checkpoints, [*folders, *folders_too])
-    sets = gather_datasets(found, stereo=stereo, called=options.pop("called"), box=options.pop("box"))
-    chosen = _codecs(codecs, checkpoints, 2 if stereo else 1, "cuda" if cuda else device)
-    shown = _shown(options.pop("anchor"), options.pop("published"), chosen, sets)
+    called, box, anchor, published = (options.pop(name) for name in ("called", "box", "anchor", "published"))
+    asked = _asked(**options)
+    codecs, found = _words(words, checkpoints, list(folders))
+    weights, codecs = _weights(codecs, checkpoints)
+    loaded = load_checkpoints(weights, taken=codecs)
+    stereo = stereo or _are_stereo(loaded)
     if "bisic" in columns and not stereo:
         raise LicLabError("--columns bisic is for stereo pairs: add --stereo, or take bimamba")
-    asked = _asked(**options)
+    named = [("kodak", folder) for folder in kodak] + [("tecnick", folder) for folder in tecnick]
+    sets = gather_datasets(found, named=named, stereo=stereo, called=called, box=box)
+    chosen = _codecs(loaded, codecs, 2 if stereo else 1, "cuda" if cuda else device)
+    shown = _shown(anchor, published, chosen, sets)
     with bar("measuring") as progress:
-        rows = measure(chosen, sets, out=out, progress=progress, tell=say, **asked)
+        rows = measure(chosen, sets, out=out, others=True, progress=progress, tell=say, **asked)
     for name in columns:
         export.write_layout(name, out, rows)
     say(f"{len(rows)} files are in {out / 'rows.csv'} and average.csv")
@@ -132,6 +140,8 @@ def _words(words: tuple, checkpoints: tuple, folders: list) -> tuple[list[str], 
     from lic_lab.evaluation.sources import is_dataset
 
     words = list(words)
+    if not all(word.strip(" ,") for word in words):
+        raise LicLabError("an empty word names neither codecs nor pictures: see lic-lab list for codecs")
     if checkpoints:
         more = [word for word in words if word.endswith(".safetensors")]  # --ckpts FILE FILE ...
         words = [word for word in words if word not in more]
@@ -142,15 +152,26 @@ def _words(words: tuple, checkpoints: tuple, folders: list) -> tuple[list[str], 
     return names(words[0]), words[1:] + folders
 
 
-def _codecs(named: list[str], checkpoints: tuple, views: int, device: str | None) -> list:
-    from lic_lab.evaluation.checkpoints import load_checkpoints
+def _weights(named: list[str], checkpoints: tuple) -> tuple[list, list[str]]:
+    """Tell weight files from names that the registry knows, "pair:" before a weight file among these."""
+    files = [name for name in named if name.endswith(".safetensors") and not name.startswith("pair:")]
+    return [*checkpoints, *files], [name for name in named if name not in files]
+
+
+def _are_stereo(loaded: list) -> bool:
+    """Say whether all weights are those of stereo models, so that nobody needs to say --stereo."""
+    found = bool(loaded) and all(codec.views == 2 for codec in loaded)
+    if found:
+        say("note: these are weights of a stereo model, so DATASETs are taken for stereo pairs")
+    return found
+
+
+def _codecs(loaded: list, named: list[str], views: int, device: str | None) -> list:
     from lic_lab.evaluation.sweep import fitting, gather_codecs
 
-    weights = [*checkpoints, *(name for name in named if name.endswith(".safetensors"))]
-    others = [name for name in named if not name.endswith(".safetensors")]
-    found = [fitting(codec, views) for codec in load_checkpoints(weights)]
-    if others or not found:
-        found += gather_codecs(others, views=views)
+    found = [fitting(codec, views) for codec in loaded]
+    if named or not found:
+        found += gather_codecs(named, views=views)
     return _moved(found, device) if device else found
 
 
@@ -158,12 +179,17 @@ def _moved(codecs: list, device: str) -> list:
     """Move learned codecs to a device."""
     import torch
 
+    if device.partition(":")[0] not in ("cpu", "cuda"):
+        raise LicLabError(f"--device is cpu, cuda, or one of several as cuda:1, got {device!r}")
     if device.startswith("cuda") and not torch.cuda.is_available():
         say(f"note: --device {device} has no effect: torch finds no GPU here")
         return codecs
     for model in (getattr(getattr(codec, "mono", codec), "model", None) for codec in codecs):
         if isinstance(model, torch.nn.Module):
-            model.to(device)
+            try:
+                model.to(device)
+            except RuntimeError as error:
+                raise LicLabError(f"--device {device} cannot be used: {str(error).splitlines()[0]}") from error
     return codecs
 
 
@@ -173,10 +199,13 @@ def _asked(*, qualities, lambdas, targets, metrics, save_reconstructions, resume
     ladders = {}
     for text in qualities:
         codec, _, values = text.rpartition("=")
+        if codec in ladders:
+            whose = f"for {codec}" if codec else "without a codec's name"
+            raise LicLabError(f"--qualities stands twice {whose}: put all numbers into one, with commas between")
         ladders[codec] = _numbers(values, "--qualities")
     if ladders:
         asked["qualities"] = ladders
-    if targets:
+    if targets is not None:
         asked["targets"] = _numbers(targets, "--targets")
     if metrics is not None:
         asked["metrics"] = names(metrics)
@@ -185,9 +214,12 @@ def _asked(*, qualities, lambdas, targets, metrics, save_reconstructions, resume
 
 def _numbers(text: str, option: str) -> list[float]:
     try:
-        return [int(word) if word.lstrip("-").isdecimal() else float(word) for word in names(text)]
-    except ValueError as error:
-        raise LicLabError(f"{option} takes numbers with commas between, got {text!r}") from error
+        found = [int(word) if word.lstrip("-").isdecimal() else float(word) for word in names(text)]
+    except ValueError:
+        found = []
+    if not found:
+        raise LicLabError(f"{option} takes numbers with commas between, got {text!r}")
+    return found
 
 
 def _shown(anchor: str | None, published: tuple, chosen: list, sets: dict) -> dict:
@@ -212,6 +244,7 @@ def _shown(anchor: str | None, published: tuple, chosen: list, sets: dict) -> di
 
 def _tell(rows: list, sets: dict, out: Path, as_json: bool, **how) -> None:
     """Print the tables, and write the report of each data set, in a folder of its own where there are several."""
+    from lic_lab.evaluation.export import safe_name
     from lic_lab.evaluation.report import average_table, bd_rate_table
     from lic_lab.plots.report import write_report
 
@@ -225,6 +258,6 @@ def _tell(rows: list, sets: dict, out: Path, as_json: bool, **how) -> None:
             console().print(average_table(mine, dataset))
             if len({row["codec"] for row in mine}) > 1:
                 console().print(bd_rate_table(mine))
-        folder = out if len(sets) == 1 else out / dataset
+        folder = out if len(sets) == 1 else out / safe_name(dataset)
         write_report(folder, mine, images=pictures, **how)
         say(f"curves, tables and pictures are in {folder / 'README.md'}")

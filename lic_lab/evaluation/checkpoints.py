@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -47,20 +48,20 @@ class OneRatePairCodec(_OneRate, LearnedPairCodec):
     """A fixed-rate model of stereo pairs, see `load_checkpoints`."""
 
 
-def load_checkpoints(paths: Iterable[str | Path]) -> list[ImageCodec]:
+def load_checkpoints(paths: Iterable[str | Path], taken: Collection[str] = ()) -> list[ImageCodec]:
     """Load .safetensors files of trained weights, each called by the name of the folder it is in.
 
     Fixed-rate weights of one model, trained for several lambdas, are all called by the model and form one curve, on
-    which the quality is the lambda; the folder's name stays as `rung`. Raises LicLabError for files that are none.
+    which the quality is the lambda; the folder's name stays as `rung`. A second file of a folder is called by its own
+    name too, and whatever still has a name of `taken`, or of another, gets a number: no two curves share a name.
+    Raises LicLabError for files that are none.
     """
-    paths = list(dict.fromkeys(Path(path) for path in paths))
+    paths = list({Path(path).resolve(): Path(path) for path in paths}.values())
     codecs = [learned.load(str(_weights(path))) for path in paths]
-    labels: list[str] = []
+    used = set(taken)
     for path, codec in zip(paths, codecs, strict=True):
         label = path.resolve().parent.name or path.stem
-        taken = labels.count(label)
-        codec.name = codec.label = f"{label}/{path.stem}" if taken else label
-        labels.append(label)
+        codec.name = codec.label = _free(f"{label}/{path.stem}" if label in used else label, used)
     ladders: dict[tuple, list[LearnedCodec]] = {}
     for codec in codecs:
         if codec.model.rates == 1:
@@ -68,8 +69,16 @@ def load_checkpoints(paths: Iterable[str | Path]) -> list[ImageCodec]:
     fixed = {}
     for (model, _), rungs in ladders.items():
         one_curve = len({rung.model.lambdas[0] for rung in rungs}) == len(rungs) > 1
-        fixed |= {rung: _one_rate(rung, model if one_curve else rung.name) for rung in rungs}
+        name = _free(model, used) if one_curve else ""
+        fixed |= {rung: _one_rate(rung, name or rung.name) for rung in rungs}
     return [fixed.get(codec, codec) for codec in codecs]
+
+
+def _free(name: str, used: set[str]) -> str:
+    """Take a name that nobody has, with a number behind it where it must be."""
+    free = next(new for number in count(1) if (new := f"{name}-{number}" if number > 1 else name) not in used)
+    used.add(free)
+    return free
 
 
 class Rungs:
@@ -80,7 +89,13 @@ class Rungs:
 
     def encode(self, image: np.ndarray, quality: float) -> bytes:
         """Encode a picture, or a pair, with the model that was trained for the lambda `quality`."""
-        return next(rung for rung in self.rungs if rung.default_quality == quality).encode(image, quality)
+        rungs = {rung.default_quality: rung for rung in self.rungs}
+        if quality not in rungs:
+            known = ", ".join(f"{lmbda:g}" for lmbda in sorted(rungs))
+            raise LicLabError(
+                f"{self.rungs[0].name} has weights for lambda {known}, not {quality:g}: name one of those"
+            )
+        return rungs[quality].encode(image, quality)
 
     def decode(self, data: bytes) -> np.ndarray:
         """Decode with the model whose weights the file names; the first one says what is wrong where there is none."""
@@ -90,10 +105,17 @@ class Rungs:
 
 
 def by_name(codecs: Iterable[ImageCodec]) -> dict[str, ImageCodec | Rungs]:
-    """Give codecs by name; those that share one, see `load_checkpoints`, as `Rungs`."""
+    """Give codecs by name; those of one curve, see `load_checkpoints`, as `Rungs`.
+
+    Raises LicLabError where others share a name: their rows could not be told apart.
+    """
     named: dict[str, list] = {}
     for codec in codecs:
         named.setdefault(codec.name, []).append(codec)
+    for name, found in named.items():
+        lambdas = {codec.default_quality for codec in found}
+        if len(found) > 1 and not (all(isinstance(codec, _OneRate) for codec in found) and len(lambdas) == len(found)):
+            raise LicLabError(f"{len(found)} codecs are called {name!r}: give each a name of its own")
     return {name: found[0] if len(found) == 1 else Rungs(found) for name, found in named.items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -12,8 +13,7 @@ from typing import NamedTuple
 
 from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
-from lic_lab.evaluation.curves import FIELDS, NUMBERS, TEXTS, averages, grouped, shared_points, table_text, write_rows
-from lic_lab.evaluation.timing import machine
+from lic_lab.evaluation.curves import FIELDS, NUMBERS, TEXTS, averages, shared_points, table_text, write_rows
 from lic_lab.metrics.quality import ms_ssim_db
 
 KB = 1024  # bytes, as BiMamba counts them
@@ -24,8 +24,8 @@ Rows = Sequence[Mapping]
 def write_tables(folder: str | Path, rows: Rows) -> list[Path]:
     """Write rows.csv, rows.json (each file), average.csv and average.json (each codec and quality) into a folder.
 
-    The JSON files also say which versions and which machine wrote them, and the settings of each codec; where a number
-    is missing, or infinite as the PSNR of equal pictures is, they hold null. Returns the paths.
+    The JSON files also say on which machines the rows were measured, with which versions, and the settings of each
+    codec; where a number is missing, or infinite as the PSNR of equal pictures is, they hold null. Returns the paths.
     """
     folder, means = Path(folder), averages(rows)
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def write_tables(folder: str | Path, rows: Rows) -> list[Path]:
 
 
 def about(rows: Rows) -> dict:
-    """What a reader of a table must know: versions, machine, date, settings, and what the numbers are."""
+    """What a reader of a table must know: who wrote it, machines and versions that measured, settings, the numbers."""
     from lic_lab import __version__
 
     settings: dict[str, list[str]] = {}
@@ -50,7 +50,7 @@ def about(rows: Rows) -> dict:
     return {
         "lic_lab": __version__,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
+        "machines": list(dict.fromkeys(row["machine"] for row in rows if row.get("machine"))),
         "settings": settings,
         "numbers": "bytes of whole files; PSNR (RGB), SSIM, MS-SSIM, LPIPS (AlexNet) of 8-bit reconstructions; "
         "seconds of one run on the wall clock; MB of 10^6 bytes above what the process held before",
@@ -100,15 +100,21 @@ def _files(layout: Layout, rows: Rows) -> list[tuple[str, str]]:
     """The files of a layout; one for each codec and quality where its name has a place for them."""
     if "{" not in layout.file:
         return [(layout.file, layout.text(rows))]
-    groups = grouped(rows, "dataset", "codec", "quality")
-    several = len({dataset for dataset, *_ in groups}) > 1
-    names = {
-        key: layout.file.format(
-            codec="-".join([*([key[0]] if several else []), key[1]]).replace(":", "-"), quality=key[2]
-        )
-        for key in groups
-    }
-    return [(names[key], layout.text(group)) for key, group in groups.items()]
+    points, files = shared_points(rows), {}
+    several = len({dataset for (dataset, *_), _ in points}) > 1
+    for (dataset, codec, quality), group in points:
+        name = layout.file.format(codec=safe_name(f"{dataset}-{codec}" if several else codec), quality=quality)
+        path, number = Path(name), 1
+        while name in files:
+            number += 1
+            name = f"{path.stem}-{number}{path.suffix}"
+        files[name] = layout.text(group)
+    return list(files.items())
+
+
+def safe_name(text: str) -> str:
+    """Make any name one of a file in this folder: "pair:mine/best" -> "pair-mine-best"."""
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "-", text).strip(". ") or "unnamed"
 
 
 def pixels(row: Mapping) -> int:

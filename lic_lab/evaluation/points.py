@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from statistics import median_low
 
 import numpy as np
@@ -35,6 +36,23 @@ def given_points(codec: ImageCodec, qualities: Qualities = None, lambdas: Sequen
                 f"as in --qualities {codec.name}={low:g},{high:g}"
             )
     return list(dict.fromkeys(qualities or ()))
+
+
+def check_names(qualities: Qualities, names: Collection[str]) -> None:
+    """Raise LicLabError where qualities are given to a codec that is not among these."""
+    given = qualities if isinstance(qualities, Mapping) else ()
+    if strange := [name for name in given if name and name not in names]:
+        raise LicLabError(
+            f"qualities are given for {strange[0]!r}, which is not measured here: the codecs are {', '.join(names)}"
+        )
+
+
+def check_targets(targets: Sequence[float]) -> None:
+    """Raise LicLabError where targets are no rates."""
+    if not targets:
+        raise LicLabError("there are no target rates: give some bits per pixel, as in --targets 0.25,0.5,1")
+    if wrong := [target for target in targets if not 0 < target < math.inf]:
+        raise LicLabError(f"a target rate is a positive number of bits per pixel, got {wrong[0]:g}")
 
 
 def points_near(codec: ImageCodec, images: Sequence[np.ndarray], targets: Sequence[float] = TARGETS) -> list[float]:

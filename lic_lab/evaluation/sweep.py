@@ -103,7 +103,7 @@ def gather_images(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
         files += inside
     images = {}
     for file, image in readable(files, read_image):
-        images[_new_name(file.stem, images)] = image
+        images[new_name(file.stem, images)] = image
     return images
 
 
@@ -143,7 +143,7 @@ def gather_pairs(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
             f"stereo pairs are a left and a right view, or folders of pairs, got {len(paths)} names: see --help"
         )
     if files:
-        pairs[_new_name(files[0].stem, pairs)] = read_pair(files)
+        pairs[new_name(files[0].stem, pairs)] = read_pair(files)
         return pairs
     for path in paths:
         inside = find_pairs(path)
@@ -152,7 +152,7 @@ def gather_pairs(sources: Iterable[str | Path] = ()) -> dict[str, np.ndarray]:
                 f"there are no stereo pairs in {str(path)!r}: see lic_lab.datasets.stereo.NAMINGS for names"
             )
         for both, pair in readable(inside, partial(_named_pair, folder=path)):
-            pairs[_new_name(both.name.replace("/", "-"), pairs)] = pair
+            pairs[new_name(both.name.replace("/", "-"), pairs)] = pair
     return pairs
 
 
@@ -302,12 +302,20 @@ def write_files(rows: Iterable[Row], folder: str | Path) -> list[Path]:
 def fitting(codec: ImageCodec, views: int) -> ImageCodec:
     """Give the codec, if it codes as many views as there are: 1, or 2 in a stereo pair; else raise LicLabError."""
     if codec.views > views:
-        raise LicLabError(f"{codec.name} codes stereo pairs, and single pictures are measured here: name another codec")
+        raise LicLabError(
+            f"{codec.name} codes stereo pairs, and single pictures are measured here: add --stereo, or name another"
+        )
     if codec.views < views:
         raise LicLabError(
             f"{codec.name} codes single pictures, and stereo pairs are measured here: use pair:{codec.name}"
         )
     return codec
+
+
+def device_of(codec: ImageCodec) -> str:
+    """Where a codec computes: "cpu", or what torch calls the place of its weights, as "cuda"."""
+    model = getattr(_one_view(codec), "model", None)
+    return next(model.parameters()).device.type if isinstance(model, torch.nn.Module) else "cpu"
 
 
 def _one_view(codec: ImageCodec) -> ImageCodec:
@@ -320,7 +328,7 @@ def warm_up(codec: ImageCodec) -> None:
     codec.decode(codec.encode(ramp if codec.views == 1 else np.stack([ramp, ramp[:, ::-1]]), codec.default_quality))
 
 
-def _new_name(stem: str, taken: Mapping) -> str:
+def new_name(stem: str, taken: Mapping) -> str:
     name, number = stem, 1
     while name in taken:
         number += 1

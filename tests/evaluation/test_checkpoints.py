@@ -36,6 +36,34 @@ def test_weights_are_called_by_their_folder_and_a_second_file_there_by_its_own_n
     assert [codec.name for codec in load_checkpoints(paths)] == ["mine", "mine/last", "other"]
 
 
+def test_files_of_one_name_in_folders_of_one_name_get_numbers(weights):
+    paths = [weights(f"s{seed}/mine", (0.01, 0.02)) for seed in (1, 2, 3)]
+    assert [codec.name for codec in load_checkpoints(paths)] == ["mine", "mine/best", "mine/best-2"]
+    assert [codec.name for codec in load_checkpoints([paths[0], paths[0]])] == ["mine"]
+
+
+def test_names_of_other_codecs_are_left_to_them(weights):
+    (codec,) = load_checkpoints([weights("charm", (0.01, 0.02))], taken=["charm"])
+    assert codec.name == "charm/best"
+    paths = [weights("lambda_0.002", (0.002,)), weights("lambda_0.01", (0.01,))]
+    assert [codec.name for codec in load_checkpoints(paths, taken=["charm"])] == ["charm-2"] * 2
+    three = load_checkpoints([*paths, weights("charm", (0.01, 0.02))])
+    assert [codec.name for codec in three] == ["charm-2", "charm-2", "charm"]
+
+
+def test_codecs_that_share_a_name_without_being_one_curve_are_refused(weights, picture):
+    ours, theirs = load_checkpoints([weights("one", (0.01, 0.02)), weights("two", (0.01, 0.02))])
+    theirs.name = "one"
+    with pytest.raises(LicLabError, match="2 codecs are called 'one': give each a name of its own"):
+        evaluate([ours, theirs], {"noise": picture}, metrics=())
+
+
+def test_a_curve_of_several_has_no_other_lambdas(weights, picture):
+    (curve,) = by_name(load_checkpoints([weights("lambda_0.002", (0.002,)), weights("lambda_0.01", (0.01,))])).values()
+    with pytest.raises(LicLabError, match=r"weights for lambda 0\.002, 0\.01, not 0\.5"):
+        curve.encode(picture, 0.5)
+
+
 def test_one_lambda_each_is_one_curve_whose_quality_is_the_lambda(weights, picture):
     codecs = load_checkpoints([weights("lambda_0.002", (0.002,)), weights("lambda_0.01", (0.01,))])
     rows = evaluate(codecs, {"noise": picture}, metrics=("estimated_bpp",))

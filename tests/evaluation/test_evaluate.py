@@ -1,23 +1,18 @@
-"""A sweep: real files in every row, nothing measured twice, nothing lost when it is killed, bad pictures left out."""
+"""A sweep: real files in every row, bad pictures left out, tables and reconstructions; see also test_evaluate_again."""
 
-import csv
 import json
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import lic_lab
+from lic_lab import __version__
 from lic_lab.codecs.learned import LearnedCodec
 from lic_lab.codecs.pillow import Jpeg
 from lic_lab.datasets.images import read_image
 from lic_lab.errors import LicLabError
-from lic_lab.evaluation import evaluate as room
 from lic_lab.evaluation import sweep
 from lic_lab.evaluation.curves import FIELDS, read_rows
 from lic_lab.evaluation.evaluate import evaluate
@@ -25,7 +20,6 @@ from lic_lab.metrics.quality import ms_ssim, psnr, ssim
 
 NO_LPIPS = tuple(metric for metric in sweep.METRICS if metric != "lpips")
 QUICK = ("ssim",)
-TIMES = ("encode_seconds", "decode_seconds", "peak_memory_mb")
 
 
 def picture(seed, height=40, width=56):
@@ -170,6 +164,8 @@ def test_a_codec_that_reaches_no_rate_is_left_out_and_alone_it_is_an_error(image
         ({"qualities": [300]}, "quality of jpeg runs from 1 to 100, got 300"),
         ({"metrics": ["vmaf"]}, "no metric is called 'vmaf'"),
         ({"save": True}, "give out="),
+        ({"qualities": {"jpg": [10]}}, "'jpg', which is not measured here: the codecs are jpeg"),
+        ({"targets": [0]}, "a target rate is a positive number"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_measured(images, measured, arguments, words):
@@ -191,96 +187,6 @@ def test_codecs_of_pictures_and_of_pairs_are_not_confused(images):
         evaluate(["jpeg"], {"p": np.stack([images["a"], images["b"]])})
 
 
-# Going on
-
-
-def test_what_was_measured_is_taken_over_and_said(images, measured, tmp_path):
-    first = evaluate(["jpeg"], images, out=tmp_path, qualities=[20, 60], metrics=QUICK)
-    told = []
-    again = evaluate(["jpeg", "webp"], images, out=tmp_path, qualities=[20, 60], metrics=QUICK, tell=told.append)
-    assert again[: len(first)] == first and told == ["6 of 12 rows had been measured before and were taken over"]
-    assert len(measured) == len(set(measured)) == 12
-
-
-def test_the_search_for_qualities_is_not_repeated_either(images, monkeypatch, tmp_path):
-    evaluate(["jpeg"], images, out=tmp_path, targets=(2.0,), metrics=())
-    monkeypatch.setattr(room, "points_near", lambda *_: pytest.fail("it searched again"))
-    assert len(evaluate(["jpeg"], images, out=tmp_path, targets=(2.0,), metrics=())) == 3
-
-
-@pytest.mark.parametrize("change", ["pixels", "settings", "metrics", "anew"])
-def test_a_row_of_something_else_is_measured_again(images, measured, tmp_path, monkeypatch, change):
-    how = {"out": tmp_path, "qualities": [50], "metrics": QUICK}
-    evaluate(["jpeg"], images, **how)
-    measured.clear()
-    if change == "pixels":
-        images["b"] = picture(77)
-    elif change == "settings":
-        monkeypatch.setattr(Jpeg, "settings", "another version")
-    elif change == "metrics":
-        how["metrics"] = ("ssim", "peak_memory_mb")
-    rows = evaluate(["jpeg"], images, **how, resume=change != "anew")
-    assert [name for _, name, _ in measured] == (["b"] if change == "pixels" else ["a", "b", "c"])
-    assert len(rows) == len(read_rows(tmp_path / "rows.csv")) == 3
-
-
-def test_a_folder_may_be_renamed_and_its_rows_still_count(images, measured, tmp_path):
-    evaluate(["jpeg"], {"old": images}, out=tmp_path, qualities=[50], metrics=QUICK)
-    rows = evaluate(["jpeg"], {"new": {"A": images["a"]}}, out=tmp_path, qualities=[50], metrics=QUICK)
-    assert len(measured) == 3 and (rows[0]["dataset"], rows[0]["image"]) == ("new", "A")
-
-
-KILLED = """
-import os, sys
-import numpy as np
-from tests_evaluate import picture, QUICK, evaluate
-
-def progress(done, total, doing):
-    if done == 4 and "which" not in doing:
-        with open(sys.argv[1] + "/rows.jsonl", "ab") as file:
-            file.write(b'{"dataset": "pictures", "codec": "jp')
-        os.kill(os.getpid(), 9)
-
-evaluate(["jpeg"], {name: picture(seed) for seed, name in enumerate("abc")}, out=sys.argv[1], qualities=[20, 60],
-         metrics=QUICK, progress=progress)
-"""
-
-
-def test_a_sweep_that_is_killed_goes_on_where_it_was(images, measured, tmp_path):
-    (tmp_path / "tests_evaluate.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
-    paths = os.pathsep.join([str(tmp_path), str(Path(lic_lab.__file__).parents[1])])
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(killed)], env={**os.environ, "PYTHONPATH": paths})
-    assert ended.returncode == (-9 if os.name == "posix" else 9)
-    assert not (killed / "rows.csv").exists()
-    evaluate(["jpeg"], images, out=killed, qualities=[20, 60], metrics=QUICK)
-    assert measured == [("jpeg", "b", 60), ("jpeg", "c", 60)]
-    evaluate(["jpeg"], images, out=whole, qualities=[20, 60], metrics=QUICK)
-    assert _without_times(killed / "rows.csv") == _without_times(whole / "rows.csv")
-    assert len((killed / "rows.jsonl").read_text().splitlines()) == 6
-
-
-def _without_times(path):
-    with open(path, newline="") as file:
-        return [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)]
-
-
-def test_a_full_disk_is_one_line_and_what_was_finished_stays(images, tmp_path, monkeypatch):
-    evaluate(["jpeg"], {"a": images["a"]}, out=tmp_path, qualities=[50], metrics=QUICK)
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("lic_lab.evaluation.journal.os.fsync", full)
-    with pytest.raises(LicLabError, match="No space left on device; 1 finished rows are safe") as caught:
-        evaluate(["jpeg"], images, out=tmp_path, qualities=[50], metrics=QUICK)
-    assert "\n" not in str(caught.value)
-    monkeypatch.undo()
-    told = []
-    evaluate(["jpeg"], images, out=tmp_path, qualities=[50], metrics=QUICK, tell=told.append)
-    assert told[0].startswith(("1 of 3", "2 of 3"))  # the line that met the full disk may or may not have got there
-
-
 # Files
 
 
@@ -290,7 +196,9 @@ def test_tables_and_their_conditions_are_written(images, tmp_path):
     average = json.loads((tmp_path / "new" / "average.json").read_text())
     assert [r["pictures"] for r in average["averages"]] == [3, 3]
     assert average["about"]["settings"] == {"jpeg": [lic_lab.load("jpeg").settings]}
-    assert {"torch", "python", "processor", "threads"} <= set(average["about"]["machine"])
+    (machine,) = average["about"]["machines"]
+    words = (f"{torch.get_num_threads()} threads", "on cpu", f"torch {torch.__version__}", f"lic_lab {__version__}")
+    assert all(word in machine for word in words) and {row["machine"] for row in rows} == {machine}
 
 
 def test_reconstructions_are_kept_as_they_decode_beside_the_original(images, tmp_path, measured):
@@ -304,6 +212,39 @@ def test_reconstructions_are_kept_as_they_decode_beside_the_original(images, tmp
     measured.clear()
     evaluate(["jpeg"], {"cats": images}, **how)
     assert measured == [("jpeg", "b", 50)] and (place / "b_reconstructed.png").is_file()
+
+
+def test_a_reconstruction_that_other_weights_left_there_is_not_taken_over(images, tmp_path, measured, monkeypatch):
+    how = {"out": tmp_path, "qualities": [50], "metrics": (), "save": True}
+    one = {"a": images["a"]}
+    place = tmp_path / "reconstructions" / "pictures" / "jpeg" / "50" / "a_reconstructed.png"
+    evaluate(["jpeg"], one, **how)
+    ours = read_image(place)
+    other = Jpeg("jpeg", chroma="4:4:4")
+    evaluate([other], one, **how)
+    assert not np.array_equal(read_image(place), ours)
+    evaluate(["jpeg"], one, **how)
+    assert np.array_equal(read_image(place), ours) and len(measured) == 3
+    place.write_bytes(place.read_bytes()[:100])
+    evaluate(["jpeg"], one, **how)
+    assert np.array_equal(read_image(place), ours) and len(measured) == 4
+    evaluate(["jpeg"], one, **how)
+    assert len(measured) == 4
+
+
+def test_reconstructions_of_pairs_are_taken_over_too(images, tmp_path, measured):
+    pair = {"p": np.stack([images["a"], images["b"]])}
+    for _ in range(2):
+        evaluate(["pair:jpeg"], pair, out=tmp_path, qualities=[50], metrics=(), save=True)
+    assert len(measured) == 1
+
+
+def test_no_name_leaves_the_folder_of_reconstructions(images, tmp_path):
+    codec = Jpeg("../mine/best")
+    evaluate([codec], {"..": {"../../x": images["a"]}}, out=tmp_path / "out", qualities=[50], metrics=(), save=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    (path,) = (tmp_path / "out" / "reconstructions").rglob("*_reconstructed.png")
+    assert len(path.relative_to(tmp_path / "out" / "reconstructions").parts) == 4
 
 
 def test_equal_pictures_have_infinite_psnr_and_still_fit_into_tables(tmp_path):

@@ -35,13 +35,23 @@ def test_averages_hold_mean_spread_and_number_of_pictures(tmp_path):
 
 
 def test_json_is_plain_and_says_how_it_was_measured(tmp_path):
-    export.write_tables(tmp_path, [*ROWS[:1], row("grey", 10, 50, psnr_db=math.inf)])
+    here = {"machine": "this one"}
+    export.write_tables(tmp_path, [ROWS[0] | here, row("grey", 10, 50, psnr_db=math.inf, machine="that one")])
     text = (tmp_path / "rows.json").read_text()
     assert "NaN" not in text and "Infinity" not in text
     content = json.loads(text)
     assert content["rows"][1]["psnr_db"] is None and content["rows"][0]["bytes"] == 100
-    assert content["about"]["settings"] == {"jpeg": ["v1"]} and content["about"]["machine"]["threads"] >= 1
+    assert content["about"]["settings"] == {"jpeg": ["v1"]}
     assert "NaN" not in (tmp_path / "average.json").read_text()
+
+
+def test_every_machine_that_measured_is_named_and_no_other(tmp_path):
+    machines = ["one, lic_lab 1", "two", "one, lic_lab 1", "one, lic_lab 2"]
+    export.write_tables(tmp_path, [r | {"machine": machine} for r, machine in zip(ROWS, machines, strict=True)])
+    for name in ("rows.json", "average.json"):
+        about = json.loads((tmp_path / name).read_text())["about"]
+        assert about["machines"] == ["one, lic_lab 1", "two", "one, lic_lab 2"] and "machine" not in about
+    assert [r["machine"] for r in json.loads((tmp_path / "rows.json").read_text())["rows"]] == machines
 
 
 def test_bimamba_has_its_columns_in_its_order_and_ours_behind(tmp_path):
@@ -85,6 +95,42 @@ def test_points_do_not_overwrite_each_other(tmp_path):
     paths = export.write_layout("bisic", tmp_path, rows)
     assert len(set(paths)) == 4 and all(path.is_file() for path in paths)
     assert json.loads(paths[0].read_text())["results"]["ms-ssim-float"] == [None]
+
+
+def test_the_decibels_of_ms_ssim_are_averaged_as_decibels_in_the_bisic_layout(tmp_path):
+    views = [{"view_psnr_db": [30.0, 40.0], "view_ms_ssim": [similar, 0.9]} for similar in (0.9, 0.999)]
+    rows = [row(name, 10, 100) | view for name, view in zip("ab", views, strict=True)]
+    (path,) = export.write_layout("bisic", tmp_path, rows)
+    results = json.loads(path.read_text())["results"]
+    assert results["left-ms-ssim-dB"] == [pytest.approx(20.0)]  # of 10 and 30; the mean 0.9495 has 12.97 dB
+    assert results["right-ms-ssim-dB"] == [pytest.approx(10.0)] and results["ms-ssim-dB"] == [pytest.approx(15.0)]
+
+
+def test_bisic_means_are_over_the_pictures_that_every_point_has(tmp_path):
+    views = {"view_psnr_db": [30.0, 40.0], "view_ms_ssim": []}
+    paths = export.write_layout("bisic", tmp_path, [r | views for r in ROWS[:3]])
+    contents = [json.loads(path.read_text()) for path in paths]
+    assert [content["results"]["bpp"] for content in contents] == [[pytest.approx(0.1)], [pytest.approx(0.2)]]
+    assert all("1 pair(s)" in content["description"] for content in contents)
+
+
+@pytest.mark.parametrize("name", ["mine/best", "../mine", "..", ".", "", "a\\b", "pair:jpeg", "/etc/x", "a\0b"])
+def test_names_of_codecs_and_data_sets_stay_in_the_folder(tmp_path, name):
+    (tmp_path / "out").mkdir()
+    views = {"view_psnr_db": [30.0, 40.0], "view_ms_ssim": []}
+    safe = export.safe_name(name)
+    assert safe not in ("", ".", "..") and not set(safe) & set("/\\:\0")
+    rows = [r | views | {"codec": name, "dataset": dataset} for r in ROWS for dataset in ("..", "cats")]
+    paths = export.write_layout("bisic", tmp_path / "out", rows)
+    assert len(paths) == 4 and all(path.parent == tmp_path / "out" and path.is_file() for path in paths)
+
+
+def test_codecs_whose_names_become_the_same_file_have_a_file_each(tmp_path):
+    views = {"view_psnr_db": [30.0, 40.0], "view_ms_ssim": []}
+    rows = [row("a", 10, 100, codec) | views for codec in ("mine/best", "mine-best")]
+    paths = export.write_layout("bisic", tmp_path, rows)
+    assert [path.name for path in paths] == ["mine-best-10.json", "mine-best-10-2.json"]
+    assert [json.loads(path.read_text())["name"] for path in paths] == ["mine/best-10", "mine-best-10"]
 
 
 def test_bisic_is_for_pairs(tmp_path):

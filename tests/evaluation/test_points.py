@@ -7,7 +7,7 @@ import lic_lab
 from lic_lab.codecs.learned import LearnedCodec
 from lic_lab.codecs.rate import Ladder
 from lic_lab.errors import LicLabError
-from lic_lab.evaluation.points import given_points, points_near
+from lic_lab.evaluation.points import check_names, check_targets, given_points, points_near
 
 
 def picture(seed, size=64):
@@ -46,6 +46,33 @@ def test_points_are_below_the_rates_on_the_middle_picture():
     for quality, target in zip(points, (1.0, 2.0), strict=True):
         rates = sorted(8 * len(codec.encode(image, quality)) / 64**2 for image in images)
         assert 0.9 * target < rates[1] <= 1.02 * target
+
+
+def test_of_unlike_pictures_the_middle_one_decides():
+    def alone(image):
+        return points_near(codec, [image], (1.5,))[0]
+
+    codec = lic_lab.load("jpeg")
+    rng = np.random.default_rng(0)
+    images = [np.clip(128 + rng.normal(0, grain, (96, 96, 3)), 0, 255).astype(np.uint8) for grain in (3, 12, 40)]
+    easy, middle, hard = map(alone, images)
+    assert easy > middle > hard
+    assert points_near(codec, images, (1.5,)) == points_near(codec, images[::-1], (1.5,)) == [middle]
+    assert points_near(codec, images[:2], (1.5,)) == [middle]  # of an even number the one that costs less
+
+
+def test_qualities_of_a_codec_that_is_not_measured_are_refused():
+    check_names({"jpeg": [10], "": [20]}, ["jpeg", "webp"])
+    check_names([10, 20], ["jpeg"])
+    with pytest.raises(LicLabError, match="'jpg', which is not measured here: the codecs are jpeg, webp"):
+        check_names({"jpg": [10]}, ["jpeg", "webp"])
+
+
+@pytest.mark.parametrize("targets", [(0,), (0.5, -1), (float("nan"),), (float("inf"),), ()])
+def test_targets_that_are_no_rates_are_refused(targets):
+    check_targets((0.1, 3))
+    with pytest.raises(LicLabError, match="target rate"):
+        check_targets(targets)
 
 
 def test_rates_that_cannot_be_reached_are_left_out_and_none_at_all_is_an_error():

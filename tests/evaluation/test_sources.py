@@ -50,6 +50,56 @@ def test_a_word_is_looked_for_where_data_sets_are_and_a_path_comes_first(folders
     assert list(gather_datasets(["tecnick"])["tecnick"]) == ["nearer"]
 
 
+def found_in(*sources, **how):
+    return {name: list(pictures) for name, pictures in gather_datasets(sources, **how).items()}
+
+
+def test_what_is_named_twice_counts_once(folders, monkeypatch):
+    cats, photo = folders / "cats", folders / "cats" / "photo.png"
+    monkeypatch.chdir(folders)
+    for sources in ((cats, cats), (cats, "cats/../cats"), (photo, "cats/photo.png"), (cats, photo), (photo, cats)):
+        assert found_in(*sources) == {"cats": ["photo"]}
+
+
+def test_folders_of_one_name_are_two_data_sets_by_the_folders_above(folders):
+    places = [folders / "a" / "valid", folders / "b" / "valid", folders / "b" / "a" / "valid", folders / "other"]
+    for number, place in enumerate(places):
+        place.mkdir(parents=True)
+        write_image(place / "photo.png", np.full((20, 30, 3), number, np.uint8))
+    found = gather_datasets([*places[:2], places[3]])
+    assert {name: pictures["photo"][0, 0, 0] for name, pictures in found.items()} == {
+        "a-valid": 0, "b-valid": 1, "other": 3,
+    }  # fmt: skip
+    assert list(found_in(places[0], places[2])) == [f"{folders.name}-a-valid", "b-a-valid"]
+
+
+def test_a_data_set_can_be_called_otherwise(folders):
+    assert found_in(named=[("kodak", folders / "cats")]) == {"kodak": ["photo"]}
+    assert list(found_in(folders / "dogs", named=[("tecnick", folders / "cats")])) == ["dogs", "tecnick"]
+    assert found_in(folders / "cats", named=[("kodak", folders / "cats")]) == {"kodak": ["photo"]}
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "../a", "a\\b"])
+def test_a_name_that_leaves_the_folder_is_refused(folders, name):
+    with pytest.raises(LicLabError, match="is called by a word"):
+        gather_datasets([folders / "cats"], called=name)
+
+
+@pytest.mark.parametrize(
+    ("word", "stereo", "words"),
+    [
+        ("motorcycle", False, "motorcycle holds stereo pairs: add --stereo"),
+        ("instereo2k", False, "instereo2k holds stereo pairs: add --stereo"),
+        ("bundled", True, "bundled holds single pictures"),
+        ("kodak", True, "kodak holds single pictures"),
+    ],
+)
+def test_words_for_pairs_and_for_pictures_are_not_confused(folders, monkeypatch, word, stereo, words):
+    monkeypatch.chdir(folders)
+    with pytest.raises(LicLabError, match=words):
+        gather_datasets([word], stereo=stereo)
+
+
 @pytest.mark.parametrize("word", ["kodak", "tecnick"])
 def test_a_word_without_pictures_says_how_to_get_them(folders, monkeypatch, word):
     monkeypatch.chdir(folders)

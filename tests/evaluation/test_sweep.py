@@ -3,8 +3,11 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-from lic_lab import load
+from lic_lab import build, load
+from lic_lab.codecs.learned import LearnedCodec
+from lic_lab.codecs.separate import Separate
 from lic_lab.datasets.bundled import skimage_file
 from lic_lab.datasets.images import read_image, write_image
 from lic_lab.datasets.stereo import motorcycle
@@ -132,6 +135,23 @@ def test_a_named_codec_must_exist_and_an_unnamed_one_is_left_out_aloud(monkeypat
     with pytest.raises(LicLabError, match="nope"):
         sweep.gather_codecs(["jpeg", "nope"])
     assert [codec.name for codec in sweep.gather_codecs(["webp", "jpeg", "webp"])] == ["webp", "jpeg"]
+
+
+@pytest.mark.parametrize("lambdas", [(0.002, 0.01, 0.05), (0.01,)])
+def test_the_estimate_is_that_of_the_rate_that_was_asked_for(image, lambdas):
+    torch.manual_seed(0)
+    codec = LearnedCodec(build("charm", "tiny", lambdas=lambdas).eval(), "charm")
+    found = [sweep.estimated_bpp(codec, image, quality) for quality in range(len(lambdas))]
+    with torch.no_grad():
+        assert found == [float(codec.model(codec._tensor(image), float(rate)).bpp) for rate in range(len(lambdas))]
+    assert len(set(found)) == len(lambdas)
+
+
+def test_codecs_say_where_they_compute():
+    model = build("charm", "tiny")
+    assert sweep.device_of(load("jpeg")) == sweep.device_of(load("pair:jpeg")) == "cpu"
+    for codec in (LearnedCodec(model.to("meta"), "charm"), Separate(LearnedCodec(model, "charm"))):
+        assert sweep.device_of(codec) == "meta"
 
 
 # Stereo pairs

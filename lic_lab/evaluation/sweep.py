@@ -329,6 +329,7 @@ def warm_up(codec: ImageCodec) -> None:
 
 
 def new_name(stem: str, taken: Mapping) -> str:
+    """Give the stem, or the stem with the first number from 2 on that is not taken."""
     name, number = stem, 1
     while name in taken:
         number += 1

@@ -22,33 +22,10 @@ NO_LPIPS = tuple(metric for metric in sweep.METRICS if metric != "lpips")
 QUICK = ("ssim",)
 
 
-def picture(seed, height=40, width=56):
-    rng, grid = np.random.default_rng(seed), np.mgrid[0:height, 0:width].sum(0)[..., None]
-    return np.clip(2 * grid + rng.normal(0, 12, (height, width, 3)), 0, 255).astype(np.uint8)
-
-
-@pytest.fixture
-def images():
-    return {name: picture(seed) for seed, name in enumerate("abc")}
-
-
-@pytest.fixture
-def measured(monkeypatch):
-    """What `sweep.measure` is asked for while a test runs: (codec, picture, quality)."""
-    asked, measure = [], sweep.measure
-
-    def spy(codec, name, image, **how):
-        asked.append((codec.name, name, how["quality"]))
-        return measure(codec, name, image, **how)
-
-    monkeypatch.setattr(sweep, "measure", spy)
-    return asked
-
-
 # Rows
 
 
-def test_every_number_is_that_of_the_file_itself():
+def test_every_number_is_that_of_the_file_itself(picture):
     image = picture(0, 170, 180)
     (row,) = evaluate(["jpeg"], {"cat": image}, qualities=[40], metrics=NO_LPIPS)
     codec = lic_lab.load("jpeg")
@@ -80,7 +57,7 @@ def test_without_qualities_there_is_one_for_all_pictures_near_each_rate(images):
     assert low == pytest.approx([1.5] * 3, rel=0.1) and high == pytest.approx([2.5] * 3, rel=0.1)
 
 
-def test_a_learned_codec_is_charged_what_it_wrote_and_its_estimate_stands_beside():
+def test_a_learned_codec_is_charged_what_it_wrote_and_its_estimate_stands_beside(picture):
     torch.manual_seed(0)
     codec = LearnedCodec(lic_lab.build("charm", "tiny").eval(), "charm")
     row, _ = evaluate(
@@ -91,7 +68,7 @@ def test_a_learned_codec_is_charged_what_it_wrote_and_its_estimate_stands_beside
     assert row["estimated_bpp"] != row["bpp"]
 
 
-def test_each_view_of_a_pair_is_estimated_by_itself_where_it_is_coded_by_itself():
+def test_each_view_of_a_pair_is_estimated_by_itself_where_it_is_coded_by_itself(picture):
     torch.manual_seed(0)
     from lic_lab.codecs.separate import Separate
 
@@ -112,7 +89,7 @@ def test_lambdas_are_for_learned_codecs_and_the_others_go_by_rates(images):
     assert [row["bpp"] <= 2 for row in rows if row["codec"] == "jpeg"] == [True]
 
 
-def test_mixed_sizes_are_fine_and_too_small_ones_have_no_such_number():
+def test_mixed_sizes_are_fine_and_too_small_ones_have_no_such_number(picture):
     sizes = {"large": picture(0, 170, 161), "medium": picture(1, 40, 31), "tiny": picture(2, 9, 64)}
     rows = {row["image"]: row for row in evaluate(["jpeg"], sizes, qualities=[50], metrics=NO_LPIPS)}
     assert rows["large"]["ms_ssim"] and rows["medium"]["ms_ssim"] is None

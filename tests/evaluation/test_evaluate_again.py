@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import lic_lab
@@ -15,35 +14,11 @@ from lic_lab import __version__
 from lic_lab.codecs.pillow import Jpeg
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation import evaluate as room
-from lic_lab.evaluation import sweep
 from lic_lab.evaluation.curves import read_rows
 from lic_lab.evaluation.evaluate import evaluate
 
 QUICK = ("ssim",)
 TIMES = ("encode_seconds", "decode_seconds", "peak_memory_mb")
-
-
-def picture(seed, height=40, width=56):
-    rng, grid = np.random.default_rng(seed), np.mgrid[0:height, 0:width].sum(0)[..., None]
-    return np.clip(2 * grid + rng.normal(0, 12, (height, width, 3)), 0, 255).astype(np.uint8)
-
-
-@pytest.fixture
-def images():
-    return {name: picture(seed) for seed, name in enumerate("abc")}
-
-
-@pytest.fixture
-def measured(monkeypatch):
-    """What `sweep.measure` is asked for while a test runs: (codec, picture, quality)."""
-    asked, measure = [], sweep.measure
-
-    def spy(codec, name, image, **how):
-        asked.append((codec.name, name, how["quality"]))
-        return measure(codec, name, image, **how)
-
-    monkeypatch.setattr(sweep, "measure", spy)
-    return asked
 
 
 def test_what_was_measured_is_taken_over_and_said(images, measured, tmp_path):
@@ -61,7 +36,7 @@ def test_the_search_for_qualities_is_not_repeated_either(images, monkeypatch, tm
 
 
 @pytest.mark.parametrize("change", ["pixels", "settings", "metrics", "anew"])
-def test_a_row_of_something_else_is_measured_again(images, measured, tmp_path, monkeypatch, change):
+def test_a_row_of_something_else_is_measured_again(images, measured, tmp_path, monkeypatch, change, picture):
     how = {"out": tmp_path, "qualities": [50], "metrics": QUICK}
     evaluate(["jpeg"], images, **how)
     measured.clear()
@@ -115,7 +90,7 @@ def test_beginning_anew_searches_anew(images, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("place", [0, 2])
-def test_other_pictures_are_searched_for_qualities_of_their_own(images, monkeypatch, tmp_path, place):
+def test_other_pictures_are_searched_for_qualities_of_their_own(images, monkeypatch, tmp_path, place, picture):
     evaluate(["jpeg"], images, out=tmp_path, targets=(2.0,), metrics=())
     searched = []
     monkeypatch.setattr(room, "points_near", lambda *_: searched.append(1) or [50])
@@ -166,7 +141,7 @@ def test_two_evaluations_do_not_share_a_folder_at_once(images, tmp_path):
     assert len(evaluate(["webp"], images, out=tmp_path, qualities=[50], metrics=QUICK)) == 3
 
 
-def test_what_the_folder_holds_of_the_same_pictures_can_stand_beside(images, tmp_path):
+def test_what_the_folder_holds_of_the_same_pictures_can_stand_beside(images, tmp_path, picture):
     how = {"out": tmp_path, "metrics": QUICK}
     evaluate(["webp"], images, **how, qualities=[10])
     evaluate(["webp"], {"a": images["a"]}, **how, qualities=[20])  # not on all pictures
@@ -184,7 +159,7 @@ def test_what_the_folder_holds_of_the_same_pictures_can_stand_beside(images, tmp
     assert {(row["codec"], row["quality"]) for row in more} == {("jpeg", 60), ("jpeg", 50), ("webp", 10)}
 
 
-def test_other_weights_of_the_same_name_do_not_stand_beside(images, tmp_path):
+def test_other_weights_of_the_same_name_do_not_stand_beside(images, tmp_path, picture):
     how = {"out": tmp_path, "metrics": QUICK, "others": True}
     evaluate([Jpeg("mine")], images, **how, qualities=[10])
     rows = evaluate([Jpeg("mine", chroma="4:4:4")], images, **how, qualities=[50])
@@ -194,7 +169,8 @@ def test_other_weights_of_the_same_name_do_not_stand_beside(images, tmp_path):
 KILLED = """
 import os, sys
 import numpy as np
-from tests_evaluate import picture, QUICK, evaluate
+from tests_conftest import _picture as picture
+from tests_evaluate import QUICK, evaluate
 
 def progress(done, total, doing):
     if done == 4 and "which" not in doing:
@@ -208,7 +184,11 @@ evaluate(["jpeg"], {name: picture(seed) for seed, name in enumerate("abc")}, out
 
 
 def test_a_sweep_that_is_killed_goes_on_where_it_was(images, measured, tmp_path):
-    (tmp_path / "tests_evaluate.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
+    for name, file in (
+        ("tests_evaluate.py", Path(__file__)),
+        ("tests_conftest.py", Path(__file__).with_name("conftest.py")),
+    ):
+        (tmp_path / name).write_text(file.read_text("utf-8"), "utf-8")
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     paths = os.pathsep.join([str(tmp_path), str(Path(lic_lab.__file__).parents[1])])
     ended = subprocess.run([sys.executable, "-c", KILLED, str(killed)], env={**os.environ, "PYTHONPATH": paths})

@@ -1,14 +1,14 @@
-"""Rate-distortion curves: as a matplotlib figure, and as SVG text that follows the theme of the page around it."""
+"""Rate-distortion curves: as a matplotlib figure, and as a chart that a widget redraws."""
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from html import escape
 from itertools import cycle
 from textwrap import fill
 
 from lic_lab.errors import LicLabError
+from lic_lab.plots.chart import Chart, Line
 from lic_lab.plots.palette import STYLES, Style, order, style
 
 AXES = {
@@ -180,79 +180,42 @@ def _explain(axes, metric: str, why: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def rd_svg(rows: Iterable, *, metric: str = "psnr_db", here: float | None = None, bold: Iterable[str] = ()) -> str:
-    """Draw the same curves as SVG text, in a millisecond, for a figure that is redrawn with every move of a slider.
+def rd_chart(
+    rows: Iterable, *, metric: str = "psnr_db", here: float | None = None, bold: Iterable[str] = (), title: str = ""
+) -> Chart:
+    """Give the same curves as a `Chart`, which a widget redraws in a millisecond with every move of a slider.
 
-    here: a rate in bpp that is marked with a line and larger points. bold: codecs drawn with a thicker line. Text and
-    axes take the text colour of the page, so light and dark themes both work.
+    here: a rate in bpp that is marked with a line and larger points. bold: codecs drawn with a thicker line. A table
+    beside it says which colour is whose; a mouse over a curve is told too.
     """
     curves, bold = rd_points(rows, metric), set(bold)
-    points = [p for curve in curves.values() for p in curve if math.isfinite(p[1])]
-    if not points:
-        return ""
-    frame = _Frame(max(x for x, _ in points), min(y for _, y in points), max(y for _, y in points))
-    parts = [frame.axes(AXES[metric])]
-    if here is not None:
-        x = frame.x(here)
-        parts.append(f'<path d="M{x:.1f} {frame.TOP}V{frame.BOTTOM}" stroke="currentColor" opacity=".45"/>')
-    for (codec, image), curve in curves.items():
-        parts.append(_svg_curve(frame, codec, curve, here, codec in bold, title=f"{_look(codec).label}, {image}"))
-    name = f"{AXES[metric]} against bits per pixel"
-    size = f'viewBox="0 0 {frame.WIDTH} {frame.HEIGHT}" style="width:100%;max-width:{frame.WIDTH}px;display:block"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{name}" {size}>{"".join(parts)}</svg>'
+    lines = [_line(codec, image, points, here, codec in bold) for (codec, image), points in curves.items()]
+    rates = [rate for line in lines for rate, value in zip(line.x, line.y, strict=True) if math.isfinite(value)]
+    reach = (0, 1.04 * max(rates)) if rates else None
+    return Chart(
+        lines,
+        "bits per pixel",
+        AXES[metric],
+        title,
+        here=here,
+        xlim=reach,
+        alt=f"{AXES[metric]} against bits per pixel",
+    )
 
 
-class _Frame:
-    """The plotting area of `rd_svg` and its two scales."""
-
-    WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460, 260, 46, 450, 12, 218
-
-    def __init__(self, most: float, low: float, high: float):
-        self.most = most * 1.04
-        margin = 0.06 * (high - low or 1)
-        self.low, self.high = low - margin, high + margin
-
-    def x(self, bpp: float) -> float:
-        return self.LEFT + bpp / self.most * (self.RIGHT - self.LEFT)
-
-    def y(self, quality: float) -> float:
-        return self.BOTTOM - (quality - self.low) / (self.high - self.low) * (self.BOTTOM - self.TOP)
-
-    def axes(self, label: str) -> str:
-        text = 'fill="currentColor" font-size="11"'
-        parts = [f'<path d="M{self.LEFT} {self.BOTTOM}H{self.RIGHT}" stroke="currentColor" opacity=".6"/>']
-        for tick in _ticks(0, self.most):
-            parts.append(
-                f'<text x="{self.x(tick):.1f}" y="{self.BOTTOM + 15}" text-anchor="middle" {text}>{tick:g}</text>'
-            )
-        for tick in _ticks(self.low, self.high):
-            y = self.y(tick)
-            parts.append(f'<path d="M{self.LEFT} {y:.1f}H{self.RIGHT}" stroke="currentColor" opacity=".15"/>')
-            parts.append(f'<text x="{self.LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" {text}>{tick:g}</text>')
-        middle = (self.LEFT + self.RIGHT) / 2
-        parts.append(f'<text x="{middle}" y="{self.HEIGHT - 6}" text-anchor="middle" {text}>bits per pixel</text>')
-        parts.append(f'<text x="{self.LEFT + 8}" y="{self.TOP + 12}" {text} font-weight="600">{escape(label)}</text>')
-        return "".join(parts)
-
-
-def _svg_curve(frame: _Frame, codec: str, curve, here: float | None, bold: bool, title: str) -> str:
-    """One codec's line and points, hollow where published; the last point at or below `here` is drawn larger."""
+def _line(codec: str, image: str, points: Sequence, here: float | None, bold: bool) -> Line:
+    """One curve of `rd_chart`: hollow dots where published; the last point at or below `here` is large."""
     look, thin = _look(codec), codec.startswith(PUBLISHED)
-    spots = [(frame.x(x), frame.y(y), x) for x, y in curve if math.isfinite(y)]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in spots)
-    dash = "" if look.dash == "-" else f' stroke-dasharray="{"1 3" if thin else "5 3"}"'
-    width = 2.6 if bold else 1 if thin else 1.4
-    ink = f'fill="none" stroke="{look.color}"' if thin else f'fill="{look.color}"'
-    line = f'<polyline points="{path}" fill="none" stroke="{look.color}" stroke-width="{width}"{dash}/>'
-    now = max((rate for _, _, rate in spots if here is not None and rate <= here), default=None)
-    dots = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5.5 if rate == now else 2.2}" {ink}/>' for x, y, rate in spots]
-    return f"<g><title>{escape(title)}</title>{line}{''.join(dots)}</g>"
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Four to eight round numbers between two ends."""
-    raw = (high - low) / 8
-    power = 10 ** math.floor(math.log10(raw))
-    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw)
-    first = math.ceil(low / step - 1e-9)
-    return [round(step * i, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    points = [(rate, math.nan if value is None else value) for rate, value in points]
+    below = [k for k, (rate, value) in enumerate(points) if here is not None and rate <= here and math.isfinite(value)]
+    return Line(
+        [rate for rate, _ in points],
+        [value for _, value in points],
+        color=look.color,
+        dash=look.dash,
+        dots=True,
+        width=2.6 if bold else 1 if thin else 1.4,
+        hollow=thin,
+        big=below[-1] if below else None,
+        title=f"{look.label}, {image}",
+    )

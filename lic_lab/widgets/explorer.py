@@ -1,9 +1,10 @@
-"""The bitrate explorer: one slider for the size of the file; what every codec makes of it, in picture and numbers."""
+"""The explorer: handles above, what a function makes of them below. Every interactive figure of the chapters is one."""
 
-import html
+from __future__ import annotations
+
 import io
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -11,194 +12,165 @@ import numpy as np
 from IPython import get_ipython
 from IPython.display import display
 from PIL import Image as Pillow
+from PIL import ImageDraw
 
-from lic_lab.codecs import load
-from lic_lab.codecs.base import ImageCodec
-from lic_lab.datasets.images import read_image
-from lic_lab.errors import LicLabError
-from lic_lab.evaluation.sweep import gather_codecs
-from lic_lab.plots.grid import picture_grid
-from lic_lab.plots.palette import style
-from lic_lab.plots.rd import rd_svg
+from lic_lab.plots.grid import PAPER, SOFT, font
+from lic_lab.plots.views import Chart, Picture, Table, png, still
+from lic_lab.widgets.controls import words
 from lic_lab.widgets.panel import Panel, Progress, Status, visible_errors
-from lic_lab.widgets.sweep import RATES, Point, Stop, shrink, sweep
-from lic_lab.widgets.viewer import Shown, Viewer
+from lic_lab.widgets.picker import PictureBox
 
 CSS = (Path(__file__).parent / "explorer.css").read_text("utf-8")
-METRICS = {"PSNR": "psnr_db", "MS-SSIM": "ms_ssim"}
-NOTHING = 128  # the grey of a picture that a codec cannot make so small
+KEPT = 256  # answers that are remembered
+SHEET, COLUMN, GAP = 800, 240, 14  # pixels of a poster: its width, the least width of a view, between views
 
 
-class BitrateExplorer(Panel):
-    """Move one slider through file sizes and compare what any two codecs make of them, with the numbers of all.
+class Explorer(Panel):
+    """Move handles and see what a function makes of their values.
 
-    image: anything `read_image` takes. codecs: names, or loaded codecs; by default the learned one, JPEG, JPEG 2000,
-    WebP and AVIF, as far as they run here. rates: stops of the slider in bpp, the same ceiling for every codec.
-    start: the stop to begin with, in bpp. longest: larger pictures are scaled down to so many pixels, and it is said.
-    Everything is computed once, with a progress bar; afterwards a move of the slider only looks up.
+    show: called with the value of every handle under its own name; gives one view or several: `Picture`, `heat(...)`,
+    `Chart`, `Table` of `lic_lab.plots.views`, or a matplotlib Figure.   name: what the explorer is called, for screen
+    readers.   slow: where an answer takes more than 0.3 s, so that a slider waits to be released.   precompute: find
+    the answers for all values before anything is shown, with a progress bar.   controls: handles, made with
+    `lic_lab.widgets.controls`, or any widget with a value, such as a `Picker`.
+    What was shown once is remembered. An exception of `show` appears below, and what was there before stays.
     """
 
     def __init__(
-        self,
-        image,
-        codecs: Sequence[str | ImageCodec] = (),
-        *,
-        rates: Sequence[float] = RATES,
-        start: float = 0.25,
-        longest: int = 768,
-        name: str = "picture",
+        self, show: Callable, *, name: str, slow: bool = False, precompute: bool = False, **controls: widgets.Widget
     ):
-        self.codecs = [load(codec) if isinstance(codec, str) else codec for codec in codecs] or gather_codecs()
-        self.rates, self.start, self.longest = rates, start, longest
-        self.progress, self.status = Progress(), Status()
-        first = Progress()  # for the wait before the panel itself appears, which is when its cell is done
-        if get_ipython() is not None:
-            display(first)
-        self.compute(read_image(image), name, first)
-        self.make_controls()
-        self.lay_out()
-
-    def compute(self, image: np.ndarray, name: str, progress: Progress) -> None:
-        """Run every codec at every stop over a new picture, uint8 (h, w, 3); say on `progress` how far it is."""
-        small = shrink(image, self.longest)
-        progress.start(len(self.codecs) * len(self.rates))
-        try:
-            self.stops = sweep(small, self.codecs, self.rates, name=name, step=progress.step)
-        finally:
-            progress.finish()
-        self.image, self.name = small, name
-        self.original = Shown.of(small, "original", f"{small.nbytes:,} bytes")
-        size = f"{small.shape[1]} × {small.shape[0]} pixels"
-        note = "" if small is image else f", scaled down from {image.shape[1]} × {image.shape[0]}"
-        self.status.say(f"{name}: {size}{note}. {small.nbytes:,} bytes without compression.")
-
-    # ---- the parts ---------------------------------------------------------------------------------------------------
-
-    def make_controls(self) -> None:
-        """Slider, two choices of a codec, choice of the metric, upload; their callbacks too."""
-        names = [codec.name for codec in self.codecs]
-        choices = [(style(name).label, name) for name in ("original", *names)]
-        self.slider = widgets.SelectionSlider(options=[("", 0)], description="File size", layout={"width": "100%"})
-        self.left = widgets.Dropdown(options=choices, value=names[0], description="A")
-        self.right = widgets.Dropdown(options=choices, value=names[min(1, len(names) - 1)], description="B")
-        for choice in (self.left, self.right):
-            choice.layout.width, choice.style.description_width = "220px", "16px"
-        self.slider.style.description_width = "60px"
-        self.metric = widgets.ToggleButtons(options=METRICS, style={"button_width": "84px"})
-        self.upload = widgets.FileUpload(accept="image/*", description="Your own picture…", layout={"width": "170px"})
-        self.fill_slider()
-        for control in (self.slider, self.left, self.right, self.metric):
-            control.observe(self.on_move, "value")
-        self.upload.observe(self.on_upload, "value")
-
-    def lay_out(self) -> None:
-        """Put controls, viewer, numbers and curve together; the lower half wraps on a narrow page."""
-        self.viewer = Viewer(self.original, self.original)
-        self.numbers, self.curve = widgets.HTML(layout={"flex": "1 1 400px"}), widgets.HTML()
-        self.on_move()
-        wrap = {"flex_flow": "row wrap", "align_items": "flex-start"}
-        top = widgets.HBox([self.left, self.right, self.upload], layout=wrap)
-        curve = widgets.VBox([self.metric, self.curve], layout={"flex": "1 1 340px", "max_width": "480px"})
-        bottom = widgets.HBox([self.numbers, curve], layout={**wrap, "grid_gap": "24px", "margin": "10px 0 0"})
-        style_sheet = widgets.HTML(f"<style>{CSS}</style>", layout={"display": "none"})
-        super().__init__([style_sheet, top, self.slider, self.viewer, bottom, self.progress, self.status])
+        self.answer, self.name, self.controls = show, name, controls
+        self.status, self.views, self.known, self.drawn = Status(), [], {}, 0
+        self.body = widgets.HBox(layout={"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "18px"})
+        super().__init__([style_sheet(), *self.handles(), self.body, self.status])
         self.add_class("lic-explorer")
+        if precompute:
+            self.precompute()
+        self.put(self.ask(self.values))  # the first answer may raise: a cell should then say so
+        for control in controls.values():
+            if slow and hasattr(control, "continuous_update"):
+                control.continuous_update = False
+            control.observe(self.on_move, "value")
+
+    def handles(self) -> list[widgets.Widget]:
+        """Lay the controls out: sliders below one another, everything small in one row, pictures last."""
+        large = [c for c in self.controls.values() if isinstance(c, (widgets.SelectionSlider, widgets.FloatSlider))]
+        boxes = [c for c in self.controls.values() if isinstance(c, PictureBox)]
+        small = [c for c in self.controls.values() if c not in large and c not in boxes]
+        wrap = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        row = [widgets.HBox(small, layout=wrap)] if small else []
+        self.picked = boxes  # they stand first among the views
+        return [*row, *large]
 
     @property
-    def points(self) -> list[Point]:
-        """Every measured file of the present picture, for instance for `lic_lab.plots.rd.rd_figure`."""
-        return [point for stop in self.stops for point in stop.points.values()]
+    def values(self) -> dict:
+        """What every handle says now."""
+        return {name: control.value for name, control in self.controls.items()}
 
-    def fill_slider(self) -> None:
-        """Give the slider the stops of the present picture, and put it at the rate nearest to `start`."""
-        options = [(f"{stop.ceiling_bpp:g} bpp · {stop.ceiling_bytes:,} bytes", i) for i, stop in enumerate(self.stops)]
-        nearest = min(range(len(self.stops)), key=lambda i: abs(self.stops[i].ceiling_bpp - self.start))
-        self.slider.options = options
-        self.slider.value = nearest
+    def ask(self, values: Mapping) -> list:
+        """Give the views for some values, from memory where they were asked for before."""
+        key = tuple(values.values())
+        if key not in self.known:
+            views = self.answer(**values)
+            if len(self.known) >= KEPT:
+                self.known.pop(next(iter(self.known)))
+            self.known[key] = list(views) if isinstance(views, (list, tuple)) else [views]
+        return self.known[key]
 
-    def shown(self, stop: Stop, codec: str) -> Shown:
-        """The picture of a codec at a stop, or flat grey and the reason where it cannot make one so small."""
-        if codec == "original":
-            return self.original
-        if codec in stop.points:
-            return stop.points[codec].shown
-        least = f"no file this small: at least {stop.too_large[codec]:,} bytes"
-        return Shown.of(np.full_like(self.image, NOTHING), codec, least)
-
-    # ---- what the browser calls --------------------------------------------------------------------------------------
+    def precompute(self) -> None:
+        """Ask for every combination of values of the handles, and show how long that will take."""
+        stops = [_stops(control) for control in self.controls.values()]
+        progress = Progress()
+        if get_ipython() is not None:
+            display(progress)
+        progress.start(len(all_values := list(product(*stops))))
+        try:
+            for values in all_values:
+                self.ask(dict(zip(self.controls, values, strict=True)))
+                progress.step(self.name)
+        finally:
+            progress.finish()
 
     @visible_errors
     def on_move(self, change=None) -> None:
-        """Show the stop, the codecs and the metric that are chosen now."""
-        stop, pair = self.stops[self.slider.value], (self.left.value, self.right.value)
-        a, b = (self.shown(stop, codec) for codec in pair)
-        self.viewer.name = f"{self.name} at {stop.ceiling_bpp:g} bits per pixel"
-        self.viewer.show(a, b)
-        self.numbers.value = numbers_table(stop, [codec.name for codec in self.codecs], *pair)
-        self.curve.value = rd_svg(self.points, metric=self.metric.value, here=stop.ceiling_bpp, bold=pair)
+        """Show what belongs to the values as they are now; the last views stay where there is no answer."""
+        self.put(self.ask(self.values))
+        self.status.say("")
 
-    @visible_errors
-    def on_upload(self, change) -> None:
-        """Take a picture from the reader's disk and compute everything for it."""
-        if not self.upload.value:
-            return
-        file = self.upload.value[0]
-        try:
-            picture = Pillow.open(io.BytesIO(file.content))
-        except (OSError, Pillow.DecompressionBombError) as error:
-            raise LicLabError(f"{file.name} cannot be read as a picture: {error}") from error
-        self.start = self.stops[self.slider.value].ceiling_bpp
-        controls = (self.slider, self.left, self.right, self.upload)
-        for control in controls:
-            control.disabled = True
-        try:
-            self.compute(read_image(picture), file.name, self.progress)
-            self.fill_slider()
-            self.on_move()
-        finally:
-            self.upload.value = ()
-            for control in controls:
-                control.disabled = False
+    def put(self, views: Sequence) -> None:
+        """Put views on the page; boxes that can show them are used again, so that nothing jumps."""
+        self.views = list(views)
+        boxes = self.body.children[len(self.picked) :]
+        fits = (isinstance(box, _box_for(view)) for box, view in zip(boxes, views, strict=False))
+        if len(boxes) == len(views) and all(fits):
+            for box, view in zip(boxes, views, strict=True):
+                _fill(box, view)
+        else:
+            self.body.children = [*self.picked, *(_fill(_new_box(view), view) for view in views)]
+        self.drawn += 1
 
     def poster(self) -> bytes:
-        """A and B at the smallest size that both can have and at the largest: the two ends of the slider, as PNG."""
-        pair = [codec for codec in dict.fromkeys((self.left.value, self.right.value)) if codec != "original"]
-        common = [stop for stop in self.stops if set(pair) <= set(stop.points)]
-        ends = common[:1] + common[1:][-1:]
-        rows = [stop.points[codec] for stop in ends for codec in pair]
-        note = f"Run this cell to move the slider: {len(self.stops)} file sizes, {len(self.codecs)} codecs."
+        """What is shown now, as a PNG, with a line that says what can be moved."""
+        shown = [box.picture for box in self.picked] + self.views
+        columns = max(1, min(len(shown), SHEET // COLUMN))
+        width = (SHEET - GAP * (columns - 1)) // columns
+        rows = [[still(view, width) for view in shown[k : k + columns]] for k in range(0, len(shown), columns)]
+        heights = [max(picture.height for picture in row) + GAP for row in rows]
+        sheet, y = Pillow.new("RGB", (SHEET, sum(heights) + 42), PAPER), 0
+        for row, height in zip(rows, heights, strict=True):
+            for column, picture in enumerate(row):
+                sheet.paste(picture, (column * (width + GAP), y))
+            y += height
+        said = [" · ".join(words(c) for c in self.controls.values()), "Run this cell to move them."]
+        for number, line in enumerate(said):
+            face = font(13, text=line, room=SHEET)
+            ImageDraw.Draw(sheet).text((0, y + 19 * number), line, fill=SOFT, font=face)
         buffer = io.BytesIO()
-        picture_grid(self.image, rows, cell=150, note=note).save(buffer, "PNG", optimize=True)
+        sheet.save(buffer, "PNG", optimize=True)
         return buffer.getvalue()
 
 
-def numbers_table(stop: Stop, codecs: Sequence[str], left: str = "", right: str = "") -> str:
-    """The numbers of a stop as an HTML table: bytes, bpp, PSNR and MS-SSIM of every codec, the best in bold."""
-    best_db = max(point.psnr_db for point in stop.points.values())
-    best_ssim = max(point.ms_ssim for point in stop.points.values())
-    body = []
-    for codec in codecs:
-        look = style(codec)
-        sides = "".join(
-            f'<span class="lic-side">{s}</span>' for s, c in zip("AB", (left, right), strict=True) if c == codec
-        )
-        dot = f'<span class="lic-dot" style="background:{look.color}"></span>'
-        cells = [f'<th scope="row">{dot}{html.escape(look.label)}{sides}</th>']
-        if codec in stop.points:
-            point = stop.points[codec]
-            cells += [f"<td>{point.bytes:,}</td>", f"<td>{point.bpp:.3f}</td>"]
-            cells += [_cell(f"{point.psnr_db:.2f}", point.psnr_db >= best_db)]
-            cells += [_cell("—" if math.isnan(point.ms_ssim) else f"{point.ms_ssim:.4f}", point.ms_ssim >= best_ssim)]
-        else:
-            cells.append(f'<td class="lic-none" colspan="4">needs at least {stop.too_large[codec]:,} bytes</td>')
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    heads = "".join(f'<th scope="col">{text}</th>' for text in ("Codec", "bytes", "bpp", "PSNR, dB", "MS-SSIM"))
-    caption = f"No file may exceed {stop.ceiling_bytes:,} bytes, that is {stop.ceiling_bpp:g} bits per pixel."
-    return (
-        f'<div class="lic-numbers"><table><caption>{caption}</caption><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
+def style_sheet() -> widgets.HTML:
+    """Give the look of all explorers, as an invisible part of a panel."""
+    return widgets.HTML(f"<style>{CSS}</style>", layout={"display": "none"})
 
 
-def _cell(text: str, best: bool) -> str:
-    return f'<td class="lic-best">{text}</td>' if best else f"<td>{text}</td>"
+class FigureBox(widgets.Image):
+    """The place of a matplotlib Figure on the page."""
+
+
+def _box_for(view) -> type[widgets.Widget]:
+    """The kind of widget that shows a view."""
+    if isinstance(view, Picture):
+        return PictureBox
+    return widgets.HTML if isinstance(view, (Chart, Table)) else FigureBox
+
+
+def _new_box(view) -> widgets.Widget:
+    if isinstance(view, Picture):
+        return PictureBox(view)
+    if isinstance(view, (Chart, Table)):
+        return widgets.HTML(layout={"flex": "1 1 340px", "max_width": "480px"})
+    return FigureBox(format="png", layout={"max_width": "100%"})
+
+
+def _fill(box: widgets.Widget, view) -> widgets.Widget:
+    """Show a view in a box of its kind."""
+    if isinstance(box, PictureBox):
+        box.show(view)
+    elif isinstance(box, FigureBox):
+        box.value = _figure_png(view)
+    else:
+        box.value = view.svg() if isinstance(view, Chart) else view.html()
+    return box
+
+
+def _figure_png(figure) -> bytes:
+    return png(np.asarray(still(figure, round(90 * figure.get_size_inches()[0]))))
+
+
+def _stops(control: widgets.Widget) -> list:
+    """All values that a handle can take."""
+    if isinstance(control, widgets.Checkbox):
+        return [False, True]
+    return [value for _, value in control._options_full]

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 
 from lic_lab.errors import LicLabError
 from lic_lab.plots.palette import style
-from lic_lab.plots.rd import looks, rd_figure, rd_panels, rd_points, rd_svg
+from lic_lab.plots.rd import looks, rd_chart, rd_figure, rd_panels, rd_points
 
 
 def published(name="published:vtm", rates=(0.1, 0.5, 5.0)):
@@ -51,13 +51,13 @@ def test_an_unknown_metric_is_refused_with_the_choice(rows):
 
 
 def test_the_svg_draws_every_point_and_enlarges_those_at_the_present_rate(rows):
-    svg = rd_svg(rows, here=0.6)
+    svg = rd_chart(rows, here=0.6).svg()
     assert svg.count("<circle") == len(rows) and svg.count('r="5.5"') == 4  # 0.5 bpp is the last at or below 0.6
     assert svg.count("<polyline") == 4
 
 
 def test_the_svg_is_well_formed_names_itself_and_takes_the_colour_of_the_page(rows):
-    root = ElementTree.fromstring(rd_svg(rows, metric="ms_ssim", bold=["jpeg"]))
+    root = ElementTree.fromstring(rd_chart(rows, metric="ms_ssim", bold=["jpeg"]).svg())
     assert root.attrib["aria-label"] == "MS-SSIM against bits per pixel"
     fills = {node.attrib.get("fill") for node in root.iter("{http://www.w3.org/2000/svg}text")}
     assert fills == {"currentColor"}
@@ -66,12 +66,12 @@ def test_the_svg_is_well_formed_names_itself_and_takes_the_colour_of_the_page(ro
 def test_points_without_a_number_are_left_out_of_the_svg(rows):
     for row in rows[:3]:
         row.ms_ssim = float("nan")
-    assert rd_svg(rows, metric="ms_ssim").count("<circle") == len(rows) - 3
-    assert rd_svg(rows[:3], metric="ms_ssim") == ""
+    assert rd_chart(rows, metric="ms_ssim").svg().count("<circle") == len(rows) - 3
+    assert rd_chart(rows[:3], metric="ms_ssim").svg() == ""
 
 
 def test_one_single_point_can_be_drawn(rows):
-    assert rd_svg(rows[:1]).count("<circle") == 1
+    assert rd_chart(rows[:1]).svg().count("<circle") == 1
 
 
 def test_published_curves_are_thin_dotted_hollow_and_named_as_such(rows):
@@ -91,8 +91,8 @@ def test_measured_classical_curves_are_broken_and_filled_so_that_none_looks_publ
 
 
 def test_published_curves_are_dotted_and_hollow_in_the_svg_too(rows):
-    svg = rd_svg([*rows, *published()])
-    (curve,) = re.findall(r"<g><title>vtm \(published\).*?</g>", svg)
+    svg = rd_chart([*rows, *published()]).svg()
+    (curve,) = re.findall(r"<g[^>]*><title>vtm \(published\).*?</g>", svg)
     assert 'stroke-dasharray="1 3"' in curve and curve.count('fill="none"') == 1 + curve.count("<circle") == 4
     assert svg.count('stroke-dasharray="5 3"') == 2  # JPEG, of two pictures
 

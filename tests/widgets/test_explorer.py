@@ -1,117 +1,140 @@
-"""The bitrate explorer without a browser: choices change pictures and numbers together, trouble is shown."""
+"""An explorer shows what its function makes of its handles, remembers it, and says aloud what went wrong."""
 
 import io
-from datetime import UTC, datetime
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from traitlets.utils.bunch import Bunch
 
-from lic_lab.datasets.bundled import bundled_images
-from lic_lab.widgets.explorer import BitrateExplorer, numbers_table
+from lic_lab.errors import LicLabError
+from lic_lab.plots.views import Chart, Line, Picture, Table, heat
+from lic_lab.widgets.controls import choose, slide, switch, words
+from lic_lab.widgets.explorer import Explorer
+from lic_lab.widgets.picker import Picker
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
 
 
-@pytest.fixture(scope="module")
-def image():
-    return bundled_images()["astronaut"][100:292, 120:312]
+class Asked:
+    """A function to be explored that counts how often it is called."""
+
+    def __init__(self):
+        self.times = 0
+
+    def __call__(self, step, kind="picture", on=True, at=(0, 0)):
+        self.times += 1
+        if step == 13:
+            raise LicLabError("thirteen is not a step: take another")
+        if step == 14:
+            raise ValueError("no")
+        table = Table(("what", "value"), [["step", str(step)], ["at", str(at)], ["on", str(on)]])
+        picture = Picture(IMAGE // step, f"step {step}")
+        return {"picture": [picture, table], "chart": Chart([Line([1, 2], [step, 3])], "x", "y")}[kind]
 
 
 @pytest.fixture
-def explorer(image):
-    return BitrateExplorer(image, ["jpeg2000", "jpeg"], rates=(0.1, 0.5, 1.0), start=0.5, name="face")
+def asked():
+    return Asked()
 
 
-def pixels(png: bytes) -> np.ndarray:
-    return np.asarray(Pillow.open(io.BytesIO(png)))
+@pytest.fixture
+def explorer(asked):
+    return Explorer(
+        asked,
+        name="Steps",
+        step=slide([1, 2, 4, 13, 14], "Step", 2),
+        kind=choose(["picture", "chart"], "Kind"),
+        on=switch("On"),
+        at=Picker(IMAGE, step=8, label="Here"),
+    )
 
 
-def send_file(explorer, name: str, content: bytes) -> None:
-    """What the browser does when a reader chooses a file."""
-    now = datetime.now(UTC)
-    file = Bunch(name=name, type="image/png", size=len(content), content=memoryview(content), last_modified=now)
-    explorer.upload.value = (file,)
+def test_it_shows_at_once_what_the_handles_say(explorer):
+    picture, table = explorer.views
+    assert picture.title == "step 2" and table.rows[1] == ["at", "(16, 16)"]
 
 
-def png(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Pillow.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()
+@pytest.mark.parametrize(("handle", "value"), [("step", 4), ("on", False), ("at", (8, 24)), ("kind", "chart")])
+def test_every_handle_changes_what_is_on_the_page(explorer, handle, value):
+    before = [getattr(box, "value", None) or box.png for box in explorer.body.children]
+    explorer.controls[handle].value = value
+    assert [getattr(box, "value", None) or box.png for box in explorer.body.children] != before
+    assert explorer.drawn == 2
 
 
-def test_it_starts_at_the_nearest_stop_with_the_first_two_codecs(explorer):
-    assert explorer.slider.label == "0.5 bpp · 2,304 bytes"
-    assert (explorer.left.value, explorer.right.value) == ("jpeg2000", "jpeg")
+def test_what_was_shown_once_is_not_computed_again(explorer, asked):
+    for step in (4, 2, 4, 2):
+        explorer.controls["step"].value = step
+    assert asked.times == 2
 
 
-def test_the_slider_changes_pictures_numbers_and_curve(explorer):
-    def state():
-        return explorer.viewer.a, explorer.viewer.b, explorer.numbers.value, explorer.curve.value, explorer.viewer.name
-
-    before = state()
-    explorer.slider.value = 2
-    assert all(new != old for new, old in zip(state(), before, strict=True))
-    assert np.array_equal(pixels(explorer.viewer.a), explorer.stops[2].points["jpeg2000"].reconstruction)
+def test_moving_keeps_the_boxes_so_that_nothing_jumps_and_another_kind_of_view_brings_its_own(explorer):
+    boxes = explorer.body.children
+    explorer.controls["step"].value = 4
+    assert explorer.body.children == boxes
+    explorer.controls["kind"].value = "chart"
+    assert len(explorer.body.children) == 2 and "<svg" in explorer.body.children[1].value
 
 
-def test_the_original_can_be_put_on_either_side(explorer, image):
-    explorer.right.value = "original"
-    assert np.array_equal(pixels(explorer.viewer.b), image)
+def test_a_refusal_is_shown_in_one_line_and_the_last_views_stay(explorer):
+    views = explorer.views
+    explorer.controls["step"].value = 13
+    assert "thirteen is not a step: take another" in explorer.status.value and "alert" in explorer.status.value
+    assert explorer.views is views
+    explorer.controls["step"].value = 14
+    assert "ValueError" in explorer.status.value
+    explorer.controls["step"].value = 4
+    assert "alert" not in explorer.status.value and explorer.views[0].title == "step 4"
 
 
-def test_where_a_codec_cannot_be_so_small_picture_and_table_say_so(explorer):
-    explorer.slider.value = 0
-    least = explorer.stops[0].too_large["jpeg"]
-    assert explorer.viewer.about_b["caption"] == f"no file this small: at least {least:,} bytes"
-    assert np.ptp(pixels(explorer.viewer.b)) == 0
-    assert f"needs at least {least:,} bytes" in explorer.numbers.value
+def test_a_first_answer_that_fails_is_an_exception_of_the_cell(asked):
+    with pytest.raises(LicLabError, match="thirteen"):
+        Explorer(asked, name="Steps", step=slide([13], "Step"))
 
 
-def test_the_table_shows_the_numbers_of_the_files_and_marks_the_best(explorer):
-    stop = explorer.stops[2]
-    table = numbers_table(stop, ["jpeg2000", "jpeg"], "jpeg", "original")
-    for point in stop.points.values():
-        assert f"<td>{point.bytes:,}</td>" in table and f"{point.psnr_db:.2f}</td>" in table
-    best = max(stop.points.values(), key=lambda point: point.psnr_db)
-    assert f'<td class="lic-best">{best.psnr_db:.2f}</td>' in table
+def test_precomputing_asks_for_every_combination_once(asked):
+    explorer = Explorer(asked, name="Steps", precompute=True, step=slide([1, 2, 4], "Step"), on=switch("On"))
+    assert asked.times == 6
+    explorer.controls["on"].value = False
+    assert asked.times == 6
 
 
-def test_another_metric_redraws_the_curve_only(explorer):
-    numbers, curve = explorer.numbers.value, explorer.curve.value
-    explorer.metric.value = "ms_ssim"
-    assert explorer.numbers.value == numbers and explorer.curve.value != curve
+def test_a_slow_explorer_waits_for_the_slider_to_be_released(asked):
+    assert not Explorer(asked, name="s", slow=True, step=slide([1, 2], "Step")).controls["step"].continuous_update
+    assert Explorer(asked, name="s", step=slide([1, 2], "Step")).controls["step"].continuous_update
 
 
-def test_an_uploaded_picture_takes_the_stage_and_keeps_the_rate(explorer):
-    explorer.slider.value = 2
-    flipped = np.ascontiguousarray(explorer.image[:, ::-1])
-    send_file(explorer, "mine.png", png(flipped))
-    explorer.left.value = "original"
-    assert np.array_equal(pixels(explorer.viewer.a), flipped)
-    assert explorer.slider.label.startswith("1 bpp") and "mine.png: 192 × 192" in explorer.status.value
-    assert explorer.upload.value == () and not explorer.slider.disabled
-
-
-def test_a_large_upload_is_scaled_down_and_that_is_said(explorer):
-    explorer.longest = 180
-    send_file(explorer, "big.png", png(explorer.image))
-    assert explorer.image.shape == (180, 180, 3) and "scaled down from 192 × 192" in explorer.status.value
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"words", png(np.zeros((5, 5, 3), np.uint8))[:40]], ids=["empty", "text", "truncated"]
-)
-def test_an_unreadable_upload_is_shown_as_trouble_and_nothing_changes(explorer, content):
-    before = explorer.viewer.a
-    send_file(explorer, "odd.png", content)
-    assert 'role="alert"' in explorer.status.value and explorer.viewer.a == before
-    assert not explorer.upload.disabled
-
-
-def test_the_poster_is_a_picture_of_useful_size(explorer):
+def test_the_poster_shows_all_views_and_says_what_can_be_moved(explorer):
     poster = Pillow.open(io.BytesIO(explorer.poster()))
-    assert poster.format == "PNG" and poster.width > 700
+    assert poster.format == "PNG" and poster.width == 800
+    bundle, _ = explorer._repr_mimebundle_()
+    assert "image/png" in bundle
+    assert [words(control) for control in explorer.controls.values()] == [
+        "Step: 2",
+        "Kind: picture",
+        "On: on",
+        "Here: (16, 16)",
+    ]
 
 
-def test_every_measured_file_can_be_drawn_as_a_curve(explorer):
-    assert {point.codec for point in explorer.points} == {"jpeg", "jpeg2000"} and len(explorer.points) == 5
+def test_a_matplotlib_figure_and_a_map_are_views_too():
+    def show(n):
+        figure, axes = plt.subplots(figsize=(2, 2))
+        axes.plot([0, n])
+        plt.close(figure)
+        return figure, heat(np.eye(n), unit="of one")
+
+    explorer = Explorer(show, name="figures", n=slide([2, 3], "n"))
+    before = explorer.body.children[0].value
+    explorer.controls["n"].value = 2
+    assert Pillow.open(io.BytesIO(before)).size == (180, 180) and explorer.body.children[0].value != before
+
+
+def test_sliders_begin_at_the_nearest_stop_and_refuse_to_be_empty():
+    assert slide([1, 2, 4], "a", 3.4).value == 4 and slide([1, 2, 4], "a").value == 2
+    assert slide([0.5], "a", show="{:.2f} bpp").label == "0.50 bpp"
+    with pytest.raises(LicLabError, match="nowhere to stop"):
+        slide([], "a")
+    with pytest.raises(LicLabError, match="nothing to choose"):
+        choose([], "a")

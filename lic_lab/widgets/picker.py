@@ -1,0 +1,76 @@
+"""A picture on the page, with its words; and one on which a click or the arrow keys choose a place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets
+
+from lic_lab.plots.views import Picture, png
+
+HERE = Path(__file__).parent
+
+
+class PictureBox(anywidget.AnyWidget):
+    """Show a `Picture`, title, note and scale included; `show` replaces it in one message."""
+
+    _esm = (HERE / "picture.js").read_text("utf-8")
+    _css = (HERE / "picture.css").read_text("utf-8")
+
+    png = traitlets.Bytes().tag(sync=True)
+    about = traitlets.Dict().tag(sync=True)
+    picks = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, picture: Picture | np.ndarray, **traits):
+        super().__init__(**traits)
+        self.show(picture)
+        width = self.picture.width
+        self.layout.flex, self.layout.max_width = f"1 1 {min(width, 300)}px", f"{width}px"
+
+    def show(self, picture: Picture | np.ndarray) -> None:
+        """Put another picture in this place: a `Picture`, or uint8 (h, w, 3) or (h, w) without words."""
+        self.picture = picture if isinstance(picture, Picture) else Picture(picture)
+        scale = self.picture.scale
+        ends = scale and {"low": f"{scale.low:.3g}", "high": f"{scale.high:.3g} {scale.unit}".rstrip()}
+        with self.hold_sync():
+            self.png = png(self.picture.image)
+            self.about = {
+                "title": self.picture.title,
+                "note": self.picture.note,
+                "alt": self.picture.said,
+                "scale": ends and ends | {"colors": list(scale.colors)},
+                "width": self.picture.width,
+            }
+
+
+class Picker(PictureBox):
+    """A picture on which the reader chooses a place; a control of an `Explorer` like any other.
+
+    picture: a `Picture`, or uint8 (h, w, 3) or (h, w).   at: (row, column) to begin with, the middle by default.
+    step: places are multiples of so many pixels.   side: of the marked square, whose upper left corner is the place.
+    label: its title, where the picture is an array.   value: (row, column), in pixels.
+    """
+
+    value = traitlets.Tuple(traitlets.Int(), traitlets.Int()).tag(sync=True)
+    step = traitlets.Int(1, min=1).tag(sync=True)
+    side = traitlets.Int(1, min=1).tag(sync=True)
+
+    def __init__(self, picture: Picture | np.ndarray, *, at=None, step: int = 1, side: int = 1, label: str = ""):
+        picture = picture if isinstance(picture, Picture) else Picture(picture, label)
+        size = picture.image.shape[:2]
+        place = at or tuple(length // 2 for length in size)
+        super().__init__(picture, picks=True, step=step, side=side, value=self.snapped(place, step, size))
+
+    @staticmethod
+    def snapped(place: tuple[int, int], step: int, size: tuple[int, int]) -> tuple[int, int]:
+        """Give the multiples of `step` at or before a place (row, column), inside a picture of `size` (h, w)."""
+        most = ((length - 1) // step for length in size)
+        return tuple(min(max(int(p) // step, 0), last) * step for p, last in zip(place, most, strict=True))
+
+    def show(self, picture: Picture | np.ndarray) -> None:
+        """Put another picture in this place; a mark that would be outside moves to its border."""
+        super().show(picture)
+        if self.picks and self.value:
+            self.value = self.snapped(self.value, self.step, self.picture.image.shape[:2])

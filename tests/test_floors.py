@@ -19,7 +19,7 @@ FLOOR = {
     "the front door": 4.5,  # lic_lab/__init__.py: it opens codecs and models to those above
     "evaluation": 5, "probes": 5,
     "plots": 6,
-    "widgets": 7,
+    "widgets": 7, "check": 7,
     "terminal": 7.5,  # what a person sees beside the answer; only the command line uses it
     "cli": 8,
 }  # fmt: skip

@@ -19,7 +19,7 @@ PYTEST := OMP_NUM_THREADS=1 LIC_LAB_FAST=1 $(BIN)/python -m pytest -n auto --max
           --nbmake --nbmake-timeout=600 tests notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab demo test test-slow readme results results-stereo lint clean
+.PHONY: help install lab demo test test-slow notebooks readme results results-stereo lint clean
 
 help:  ## Say what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -35,6 +35,10 @@ test: $(READY)  ## Install what the tests need and run them (a few minutes)
 
 test-slow: $(READY)  ## Run the slow tests too (wheel build, notebooks, training)
 	$(PYTEST) $(ARGS)
+
+NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
+notebooks: $(READY)  ## Run the notebooks in full and store what they show; NOTEBOOKS=... for some, ARGS="--keep --budget 60"
+	env -u OMP_NUM_THREADS -u LIC_LAB_FAST $(BIN)/python .ci/run_notebooks.py $(NOTEBOOKS) $(ARGS)
 
 readme: $(READY)  ## Run the demo and put its table and picture into README.md (after new weights)
 	$(BIN)/python .ci/refresh_readme.py

@@ -2,12 +2,16 @@
 
 import copy
 import importlib.util
+import re
 import statistics
 from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from lic_lab.check import list_exercises
+from lic_lab.check.exercises import chapters
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -33,8 +37,34 @@ def code(notebook) -> list:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_the_first_notebook_is_here():
-    assert (ROOT / "notebooks" / "00_start_here.ipynb") in NOTEBOOKS
+def checked(notebook) -> list[str]:
+    """The ids of the exercises that a notebook checks, in its order."""
+    return re.findall(r'^check\("([\d.]+)"', "\n".join(cell.source for cell in code(notebook)), re.MULTILINE)
+
+
+def has_picture(output) -> bool:
+    return "image/png" in output.get("data", {})
+
+
+def is_poster(output) -> bool:
+    """Whether an output is what the cleaner leaves of a live panel: its picture and nothing else."""
+    return set(output.get("data", {})) == {"image/png"}
+
+
+def test_the_chapters_are_numbered_from_00_without_a_gap():
+    numbers = [path.name.partition("_")[0] for path in NOTEBOOKS]
+    assert numbers == [f"{number:02}" for number in range(len(NOTEBOOKS))]
+
+
+def test_every_chapter_of_exercises_has_its_notebook():
+    assert chapters() == [path.name.partition("_")[0] for path in NOTEBOOKS]
+
+
+def test_the_map_lists_every_notebook_once_with_its_minutes():
+    text = (ROOT / "notebooks" / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| \[(\d\d)\]\((\w+\.ipynb)\) \|.*?\| (\d+) \|", text, re.MULTILINE)
+    assert [name for _, name, _ in rows] == [path.name for path in NOTEBOOKS]
+    assert all(name.startswith(f"{number}_") and int(minutes) for number, name, minutes in rows)
 
 
 def test_a_notebook_is_valid_and_small(path, notebook):
@@ -74,8 +104,30 @@ def test_a_notebook_opens_with_a_question_and_ends_with_exercises_and_sources(no
 
 
 def test_something_is_asserted_and_a_picture_is_stored(notebook):
-    assert any("assert " in cell.source for cell in code(notebook))
-    assert any("image/png" in output.get("data", {}) for cell in code(notebook) for output in cell.outputs)
+    assert any("assert " in cell.source or "check_same(" in cell.source for cell in code(notebook))
+    assert any(has_picture(output) for cell in code(notebook) for output in cell.outputs)
+
+
+def test_every_figure_has_a_title(notebook):
+    figures = [cell for cell in code(notebook) if "plt." in cell.source and any(map(has_picture, cell.outputs))]
+    assert not [cell.source for cell in figures if "title" not in cell.source]
+
+
+def test_there_is_something_to_move_and_it_leaves_a_picture_behind(notebook):
+    panels = [cell for cell in code(notebook) if re.search(r"\w*Explorer\(", cell.source)]
+    assert panels and all(any(map(is_poster, cell.outputs)) for cell in panels)
+
+
+def test_all_exercises_of_a_chapter_are_in_its_notebook_once_and_in_order(path, notebook):
+    ids = [exercise.id for exercise in list_exercises(path.name.partition("_")[0])]
+    assert checked(notebook) == ids and len(ids) >= 3
+
+
+def test_exercises_are_stored_as_still_to_do(notebook):
+    for cell in code(notebook):
+        text = "".join(output.get("text", "") for output in cell.outputs)
+        for id in re.findall(r'^check\("([\d.]+)"', cell.source, re.MULTILINE):
+            assert f"{id} still to do: " in text
 
 
 def test_an_interactive_plot_has_a_picture_beside_it(notebook):

@@ -29,9 +29,11 @@ def looked(result, what, *figures):
 
 def test_the_spectrum_of_an_untrained_model(run):
     result = run("probe spectrum cmamba photo.png --preset tiny --out out")
-    found = looked(result, "spectrum", "spectrum", "spectrum_maps")
+    found = looked(result, "spectrum", "spectrum", "spectrum_maps", "spectrum_paths")
     assert found["model"] == "cmamba, untrained tiny" and found["pictures"] == ["photo"]
-    block = found["blocks"][1]
+    block = next(block for block in found["blocks"] if block["path"] == "analysis.deep.1")
+    within = [one["name"] for one in found["blocks"] if one["inside"] == block["path"]]
+    assert within == ["SSM adds", "SSM path", "CNN adds", "CNN path", "fusion", "block adds"]
     assert block["name"] == "ContentAdaptive" and block["deltas"] == {"photo": pytest.approx(block["delta"])}
     assert block["delta"] == pytest.approx(block["log_amplitude"][-1] - block["log_amplitude"][0])
     assert len(found["blocks"]) == result.stdout.count("delta log amplitude")

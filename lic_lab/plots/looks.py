@@ -21,14 +21,14 @@ from lic_lab.plots.bitmaps import bits_figure
 from lic_lab.plots.correlation import correlation_figure
 from lic_lab.plots.gates import gates_figure, partition_figure
 from lic_lab.plots.receptive_field import field_figure
-from lic_lab.plots.spectrum import amplitude_figure, spectrum_figure
+from lic_lab.plots.spectrum import amplitude_figure, hybrid_blocks, paths_figure, spectrum_figure
 from lic_lab.plots.stereo import attention_figure, disparity_figure
 from lic_lab.probes.attention import attention_disparity, attention_paths, cross_attention, score_disparity
 from lic_lab.probes.bitmaps import bit_map
 from lic_lab.probes.correlation import latent_correlation
 from lic_lab.probes.gates import partitions, wavelet_attention
 from lic_lab.probes.receptive_field import effective_side, gradient_map, receptive_field
-from lic_lab.probes.spectrum import centre, model_spectra
+from lic_lab.probes.spectrum import BlockSpectrum, centre, model_spectra
 
 LARGEST = 512  # pixels: side of the square that gradients are followed through
 
@@ -78,24 +78,40 @@ class Look:
 
 def spectrum(subject: Subject) -> Look:
     """Which frequencies every block of the analysis keeps."""
-    found = model_spectra(subject.model, list(subject.images.values()), rule=subject.rule, side=subject.side)
+    names = list(subject.images)
+    found = model_spectra(
+        subject.model, list(subject.images.values()), rule=subject.rule, side=subject.side, insides=True,
+        progress=lambda done, total: subject.progress(done, total, names[done]),
+    )  # fmt: skip
     blocks = [
         {
-            "path": block.path,
-            "name": block.name,
-            "delta": block.delta,
-            "deltas": dict(zip(subject.images, block.deltas, strict=True)),
-            "frequencies": block.frequencies.tolist(),
-            "log_amplitude": block.absolute.tolist(),
+            "path": one.path,
+            "name": one.name,
+            "inside": one.block,
+            "delta": one.delta,
+            "spread": one.spread,
+            "deltas": dict(zip(subject.images, one.deltas, strict=True)),
+            "tilts": dict(zip(subject.images, [tilt if tilt == tilt else None for tilt in one.tilts], strict=True)),
+            "frequencies": one.frequencies.tolist(),
+            "log_amplitude": one.absolute.tolist(),
         }
-        for block in found
+        for one in found
     ]
     title = subject.over("spectrum")
     figures = {"spectrum": spectrum_figure(found, name=subject.codec, title=title)}
     if found[0].amplitude is not None:
-        figures["spectrum_maps"] = amplitude_figure(found, title=title)
-    said = [f"{block.name:26} delta log amplitude {block.delta:+.3f}" for block in found]
+        figures["spectrum_maps"] = amplitude_figure([one for one in found if not one.block], title=title)
+    if hybrid_blocks(found):
+        figures["spectrum_paths"] = paths_figure(found, title=title)
+    said = [_said(one) for one in found]
     return Look({"rule": subject.rule, "blocks": blocks}, said, figures)
+
+
+def _said(one: BlockSpectrum) -> str:
+    """One line of numbers; what is inside of a block stands further to the right."""
+    spread = f" +- {one.spread:.3f} over pictures" if len(one.deltas) > 1 else ""
+    note = ", silent: its maps are all but zero" if one.silent else ""
+    return f"{'  ' * bool(one.block) + one.name:26} delta log amplitude {one.delta:+.3f}{spread}{note}"
 
 
 def correlation(subject: Subject) -> Look:

@@ -82,11 +82,14 @@ def _gradient(
     return gradient, tuple(features.shape[-2:])
 
 
-def effective_side(weights: Tensor, share: float = 0.9) -> int:
-    """Give the side in pixels of the smallest square around the peak of a gradient map (h, w) with `share` of it."""
+def effective_side(weights: Tensor, share: float = 0.9, *, at: tuple[int, int] | None = None) -> int:
+    """Give the side in pixels of the smallest square with `share` of a gradient map (h, w).
+
+    at: its centre (row, column), by default the largest gradient. Raises LicLabError for a map without any.
+    """
     if not weights.any():
         raise LicLabError("a map without any gradient has no effective receptive field")
-    row, column = divmod(int(weights.argmax()), weights.shape[1])
+    row, column = at or divmod(int(weights.argmax()), weights.shape[1])
     goal = share * weights.sum()
     reach = 0
     while weights[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1].sum() < goal:

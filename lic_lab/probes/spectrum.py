@@ -6,8 +6,8 @@ amplitude before any averaging, the mean over pictures and channels, its diagona
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,9 +15,8 @@ from torch import Tensor
 
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
-from lic_lab.ops.color import image_to_tensor
-from lic_lab.ops.geometry import pad_to_multiple
-from lic_lab.probes.stages import split
+from lic_lab.probes.features import block_features
+from lic_lab.probes.rings import tilt
 from lic_lab.types import Map
 
 EPSILON = 1e-6  # added to amplitudes, so that the logarithm of nothing is a number
@@ -31,7 +30,9 @@ class BlockSpectrum:
 
     path, name: of the block in the model.   amplitude: mean log amplitude (h, w), natural logarithm, zero frequency at
     (h // 2, w // 2); None where pictures differ in size.   absolute: its diagonal (n,), from zero frequency to the
-    highest.   deltas: the highest frequency minus zero frequency, one for each picture.
+    highest.   deltas: the highest frequency minus zero frequency, one for each picture.   tilts: high minus low
+    frequencies without zero, see `probes.rings.tilt`, one for each picture.   block: path of the block that this is a
+    path inside of, "" for a block.
     """
 
     path: str
@@ -39,6 +40,8 @@ class BlockSpectrum:
     amplitude: np.ndarray | None
     absolute: np.ndarray
     deltas: tuple[float, ...]
+    tilts: tuple[float, ...] = ()
+    block: str = ""
 
     @property
     def frequencies(self) -> np.ndarray:
@@ -58,15 +61,31 @@ class BlockSpectrum:
         """Mean over the pictures of highest minus zero frequency: nearer to 0, more of the high frequencies is kept."""
         return float(np.mean(self.deltas))
 
+    @property
+    def spread(self) -> float:
+        """Standard deviation of delta over the pictures (of a sample, n - 1); 0 for a single picture."""
+        return float(np.std(self.deltas, ddof=1)) if len(self.deltas) > 1 else 0.0
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to look at: amplitudes within 100 times the 1e-6 whose curve is flat by itself."""
+        return float(np.mean(self.absolute)) < np.log(100 * EPSILON)
+
+    @property
+    def tilt(self) -> float:
+        """Mean over the pictures of high minus low frequencies: what delta says, but without zero frequency."""
+        return float(np.mean(self.tilts))
+
 
 def log_amplitude(features: Map) -> Tensor:
     """Give the mean over batch and channels of ln(|FFT2| + 1e-6): (b, c, h, w) -> (h, w), float64.
 
     The transform is not normalised; zero frequency is moved to (h // 2, w // 2).
     """
-    amplitude = torch.log(torch.fft.fft2(features.double()).abs() + EPSILON)
     height, width = features.shape[-2:]
-    return torch.roll(amplitude, (height // 2, width // 2), (-2, -1)).mean((0, 1))
+    half = torch.log(torch.fft.rfft2(features.double()).abs() + EPSILON).mean((0, 1))  # columns 0 ... w // 2
+    other = half[:, 1 : (width + 1) // 2].flip(0, 1).roll(1, 0)  # a real map has the same amplitude at -f as at f
+    return torch.cat([half, other], dim=1).roll((height // 2, width // 2), (0, 1))
 
 
 def diagonal(amplitude: Tensor, rule: str = "square") -> Tensor:
@@ -104,17 +123,20 @@ def feature_spectrum(features: Map, rule: str = "square", *, name: str = "featur
     """Give the spectrum of feature maps (b, c, h, w) that are there already; rule: see `diagonal`."""
     amplitude = log_amplitude(features)
     curve = diagonal(amplitude, rule)
-    return BlockSpectrum(name, name, amplitude.numpy(), curve.numpy(), (float(curve[-1] - curve[0]),))
+    tilts = (tilt(amplitude.numpy()) if min(amplitude.shape) >= 8 else float("nan"),)
+    return BlockSpectrum(name, name, amplitude.numpy(), curve.numpy(), (float(curve[-1] - curve[0]),), tilts)
 
 
 def model_spectra(
-    model: Codec, pictures: Sequence[np.ndarray], *, rule: str = "square", side: int | None = None
-) -> list[BlockSpectrum]:
+    model: Codec, pictures: Sequence[np.ndarray], *, rule: str = "square", side: int | None = None,
+    insides: bool = False, progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[BlockSpectrum]:  # fmt: skip
     """Give the spectrum of every block of a model's analysis, in the order of the data flow, averaged over pictures.
 
     pictures: uint8 (h, w, 3), or pairs (2, h, w, 3).   rule: "square" cuts a square of `side` pixels out of the middle
     of each, 512 or the largest multiple of 64 that all of them have; "whole" takes all of it, padded as for coding,
-    see `diagonal`.
+    see `diagonal`.   insides: true for the paths inside hybrid blocks too, see `probes.features.inside`.   progress:
+    told before each picture how many of how many are done.
     Where a shortcut goes past the blocks, the last one is their sum, the latent. Of a large picture the transform sees
     the whole, not strips. Raises LicLabError for pictures that are too small, a side that the model would pad, and a
     model in training.
@@ -131,8 +153,21 @@ def model_spectra(
             SIDE, min(min(picture.shape[-3:-1]) for picture in pictures) // model.multiple * model.multiple
         )
         pictures = [centre(picture, side) for picture in pictures]
-    looked = [_look(model, picture, rule) for picture in pictures]
+    looked = []
+    for number, picture in enumerate(pictures):
+        progress(number, len(pictures))
+        looked.append(_look(model, picture, rule, insides))
     return [_averaged([found[i] for found in looked]) for i in range(len(looked[0]))]
+
+
+def last_block(found: Sequence[BlockSpectrum]) -> BlockSpectrum:
+    """Give the last block whose map is larger than the latent: the one before the last strided convolution.
+
+    found: from `model_spectra` of squares. Where no map is larger, the last block of all.
+    """
+    blocks = [one for one in found if not one.block]
+    larger = [one for one in blocks if len(one.absolute) > len(blocks[-1].absolute)]
+    return (larger or blocks)[-1]
 
 
 def centre(picture: np.ndarray, side: int) -> np.ndarray:
@@ -147,28 +182,10 @@ def centre(picture: np.ndarray, side: int) -> np.ndarray:
     return picture[..., top : top + side, left : left + side, :]
 
 
-@torch.no_grad()
-def _look(model: Codec, picture: np.ndarray, rule: str) -> list[BlockSpectrum]:
+def _look(model: Codec, picture: np.ndarray, rule: str, insides: bool) -> list[BlockSpectrum]:
     """The spectra of all blocks for one picture."""
-    views = picture.reshape(-1, *picture.shape[-3:])
-    x = torch.cat([image_to_tensor(np.ascontiguousarray(view)) for view in views])
-    stage = next(piece for piece in split(model) if piece.path == "analysis")
-    blocks = {part.path: part for part in stage.parts if not part.beside}
-    seen: dict[str, Tensor] = {}
-    hooks = [
-        part.module.register_forward_hook(lambda module, args, output, path=path: seen.update({path: output}))
-        for path, part in blocks.items()
-    ]
-    try:
-        y = model.analysis(pad_to_multiple(x.to(next(model.parameters()).device), model.multiple))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    names = {path: part.name for path, part in blocks.items()}
-    if len(blocks) < len(stage.parts):
-        seen["analysis"], names["analysis"] = y, "latent, with its shortcut"
-    found = [(path, feature_spectrum(features.cpu(), rule)) for path, features in seen.items()]
-    return [BlockSpectrum(path, names[path], one.amplitude, one.absolute, one.deltas) for path, one in found]
+    found = block_features(model, picture, insides=insides)
+    return [replace(feature_spectrum(one.maps, rule), path=one.path, name=one.name, block=one.block) for one in found]
 
 
 def _averaged(found: list[BlockSpectrum]) -> BlockSpectrum:
@@ -177,4 +194,5 @@ def _averaged(found: list[BlockSpectrum]) -> BlockSpectrum:
     curve = np.mean([np.interp(one.frequencies, each.frequencies, each.absolute) for each in found], axis=0)
     alike = len({each.amplitude.shape for each in found}) == 1
     amplitude = np.mean([each.amplitude for each in found], axis=0) if alike else None
-    return BlockSpectrum(one.path, one.name, amplitude, curve, tuple(each.deltas[0] for each in found))
+    deltas, tilts = (tuple(getattr(each, name)[0] for each in found) for name in ("deltas", "tilts"))
+    return replace(one, amplitude=amplitude, absolute=curve, deltas=deltas, tilts=tilts)

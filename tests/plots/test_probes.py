@@ -9,7 +9,16 @@ from lic_lab.plots.bitmaps import bits_figure
 from lic_lab.plots.correlation import correlation_figure
 from lic_lab.plots.palette import style
 from lic_lab.plots.receptive_field import field_figure
-from lic_lab.plots.spectrum import amplitude_figure, depth_figure, spectrum_figure
+from lic_lab.plots.spectrum import (
+    OUTPUT,
+    PATHS,
+    amplitude_figure,
+    depth_figure,
+    hybrid_blocks,
+    path_style,
+    paths_figure,
+    spectrum_figure,
+)
 from lic_lab.probes.bitmaps import BitMap
 from lic_lab.probes.spectrum import BlockSpectrum
 
@@ -33,6 +42,55 @@ def test_several_models_are_told_apart_by_their_colours(blocks):
     axis = depth_figure({"charm": blocks, "cmamba": blocks}).axes[0]
     drawn = {line.get_label(): line.get_color() for line in axis.lines if len(line.get_xdata()) == 3}
     assert drawn == {style(name).label: style(name).color for name in ("charm", "cmamba")}
+
+
+def test_a_twin_is_drawn_broken_and_the_spread_over_pictures_as_a_bar():
+    one = BlockSpectrum("a", "conv", None, np.array([3.0, 1]), (-1.0, -3.0))
+    axis = depth_figure({"charm": [one, one], "charm, untrained": [one, one]}).axes[0]
+    drawn = {line.get_label(): line for line in axis.lines}
+    label, twin = style("charm").label, "ChARM, untrained"  # not "learned"
+    assert drawn[twin].get_linestyle() == "--" and drawn[label].get_linestyle() == "-"
+    assert drawn[label].get_color() == drawn[twin].get_color()
+    ends = axis.collections[0].get_segments()[0][:, 1]
+    assert ends == pytest.approx([-2 - 2**0.5, -2 + 2**0.5])
+
+
+def test_of_a_silent_block_no_delta_is_drawn(blocks):
+    nothing = BlockSpectrum("a.3", "GELU", None, np.full(4, np.log(1e-6)), (0.0, 0.0))
+    line = depth_figure({"charm": [*blocks, nothing]}).axes[0].lines[0]
+    assert list(np.isnan(line.get_ydata())) == [False, False, False, True]
+
+
+@pytest.fixture
+def hybrid():
+    """Blocks a.0 and a.1, the second with two paths inside."""
+    names = {"a.0": ("conv", ""), "a.1.ssm": ("SSM path", "a.1"), "a.1.cnn": ("CNN path", "a.1"), "a.1": ("Mix", "")}
+    return [
+        BlockSpectrum(path, name, np.zeros((8, 8)), np.array([2.0, -n]), (-2.0 - n, -n), (-1.0, -1.0 - n), block)
+        for n, (path, (name, block)) in enumerate(names.items())
+    ]
+
+
+def test_paths_are_drawn_for_each_hybrid_block_with_delta_and_tilt(hybrid):
+    curves, deltas, tilts = paths_figure(hybrid).axes
+    assert [line.get_ydata()[-1] for line in curves.lines] == [-3, -4, -5]
+    assert [line.get_color() for line in curves.lines] == [PATHS["SSM"], PATHS["CNN"], OUTPUT]
+    assert [label.get_text() for label in deltas.get_yticklabels()] == ["SSM path", "CNN path", "block"]
+    for axis, expected in ((deltas, [-2, -3, -4]), (tilts, [-1.5, -2, -2.5])):
+        assert [bar.lines[0].get_xdata()[0] for bar in axis.containers] == expected
+
+
+def test_paths_are_grouped_by_block_with_the_block_last_and_left_out_of_the_other_figures(hybrid):
+    assert [[one.path for one in group] for group in hybrid_blocks(hybrid).values()] == [["a.1.ssm", "a.1.cnn", "a.1"]]
+    assert len(spectrum_figure(hybrid).axes[0].lines) == 2
+    assert list(depth_figure({"cmamba": hybrid}).axes[0].lines[0].get_xdata()) == [0, 1]
+    with pytest.raises(LicLabError, match="no block has paths inside"):
+        paths_figure(hybrid[:1])
+
+
+def test_what_a_path_adds_is_broken_and_what_it_is_given_is_dotted():
+    assert path_style("SSM adds") == (PATHS["SSM"], "--") and path_style("before the CNN") == (PATHS["CNN"], ":")
+    assert path_style("fusion") == (PATHS["fusion"], "-") and path_style("block adds") == (OUTPUT, "--")
 
 
 def test_all_spectra_share_their_colours_and_those_without_a_map_are_left_out(blocks):

@@ -119,6 +119,13 @@ def test_the_effective_side_holds_its_share():
         effective_side(torch.zeros(3, 3))
 
 
+def test_the_effective_side_can_be_taken_around_another_place():
+    weights = torch.zeros(21, 31)
+    weights[10, 15] = 2.0
+    weights[10, 18] = 1.0
+    assert effective_side(weights, at=(10, 18)) == 7 and effective_side(weights, share=0.3, at=(10, 18)) == 1
+
+
 def test_a_transform_that_enlarges_is_refused():
     with pytest.raises(LicLabError, match="256"):
         receptive_field(nn.ConvTranspose2d(3, 3, 2, 2))

@@ -7,7 +7,14 @@ from skimage.filters import gaussian
 
 from lic_lab.errors import LicLabError
 from lic_lab.models.presets import PRESETS, build
-from lic_lab.probes.spectrum import centre, diagonal, feature_spectrum, log_amplitude, model_spectra
+from lic_lab.probes.spectrum import (
+    centre,
+    diagonal,
+    feature_spectrum,
+    last_block,
+    log_amplitude,
+    model_spectra,
+)
 
 
 def noise(*shape, seed=0):
@@ -152,3 +159,53 @@ def test_a_side_that_the_model_would_pad_is_refused(side, near):
     ):
         model_spectra(build("charm", "tiny"), pictures(1), side=side)
     assert model_spectra(build("charm", "tiny"), pictures(1), side=near)[0].amplitude.shape == (near // 2, near // 2)
+
+
+def test_paths_inside_of_blocks_are_listed_before_their_block_and_change_nothing_else():
+    torch.manual_seed(0)
+    model, both = build("cmamba", "tiny"), pictures(1)
+    plain, found = model_spectra(model, both), model_spectra(model, both, insides=True)
+    assert [one.path for one in found if not one.block] == [one.path for one in plain]
+    for one, other in zip(plain, (one for one in found if not one.block), strict=True):
+        assert one.deltas == other.deltas and np.array_equal(one.amplitude, other.amplitude)
+    within = [one for one in found if one.block == "analysis.deep.1"]
+    assert [one.name for one in within] == ["SSM adds", "SSM path", "CNN adds", "CNN path", "fusion", "block adds"]
+    assert all(len(one.deltas) == len(one.tilts) == 2 for one in found)
+
+
+def test_a_constant_moves_delta_and_not_the_tilt():
+    features = noise(1, 8, 32, 32)
+    one, other = feature_spectrum(features), feature_spectrum(features + 3)
+    assert other.delta < one.delta - 3 and other.tilt == pytest.approx(one.tilt)
+
+
+def test_the_spread_is_that_of_a_sample_of_pictures():
+    found = model_spectra(build("charm", "tiny"), pictures(1, 3))[0]
+    assert found.spread == pytest.approx(np.std(found.deltas, ddof=1)) and found.spread > 0
+    assert feature_spectrum(noise(1, 1, 16, 16)).spread == 0
+
+
+def test_nothing_is_silent_and_hardly_anything_is_not():
+    features = noise(1, 4, 16, 16)
+    assert feature_spectrum(0 * features).silent and feature_spectrum(1e-9 * features).silent
+    assert not feature_spectrum(1e-4 * features).silent and not feature_spectrum(features).silent
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (5, 7), (6, 5), (7, 4), (2, 2)])
+def test_half_of_the_transform_is_enough_for_a_real_map(height, width):
+    features = noise(2, 3, height, width)
+    whole = np.fft.fftshift(np.log(np.abs(np.fft.fft2(features.numpy())) + 1e-6), axes=(-2, -1)).mean((0, 1))
+    assert np.allclose(log_amplitude(features).numpy(), whole, atol=1e-10)
+
+
+def test_the_last_block_is_the_last_one_larger_than_the_latent():
+    found = model_spectra(build("charm", "tiny"), pictures(1, 1, 128, 128), insides=True)
+    one = last_block(found)
+    assert one.name == "GDN" and one.amplitude.shape == (16, 16)
+    assert last_block(found[-2:]).path == found[-1].path
+
+
+def test_progress_is_told_before_each_picture():
+    told = []
+    model_spectra(build("charm", "tiny"), pictures(1, 3), progress=lambda done, total: told.append((done, total)))
+    assert told == [(0, 3), (1, 3), (2, 3)]

@@ -13,10 +13,17 @@ from __future__ import annotations
 from importlib import import_module
 
 ROOMS = {
+    "AttentionExplorer": "attention",
     "BitrateExplorer": "bitrate",
     "Explorer": "explorer",
+    "FieldClicker": "field_clicker",
     "Picker": "picker",
+    "RDExplorer": "rd",
+    "ScanPlayer": "scan_player",
+    "SpectrumExplorer": "spectrum",
     "Viewer": "viewer",
+    "Wall": "wall",
+    "WaveletExplorer": "wavelets",
     "choose": "controls",
     "slide": "controls",
     "switch": "controls",

@@ -19,7 +19,7 @@ from lic_lab.plots.grid import picture_grid
 from lic_lab.plots.palette import style
 from lic_lab.plots.rd import rd_chart
 from lic_lab.plots.views import Table
-from lic_lab.widgets.explorer import style_sheet
+from lic_lab.widgets.explorer import manners
 from lic_lab.widgets.panel import Panel, Progress, Status, visible_errors
 from lic_lab.widgets.sweep import RATES, Point, Stop, shrink, sweep
 from lic_lab.widgets.viewer import Shown, Viewer
@@ -99,7 +99,7 @@ class BitrateExplorer(Panel):
         top = widgets.HBox([self.left, self.right, self.upload], layout=wrap)
         curve = widgets.VBox([self.metric, self.curve], layout={"flex": "1 1 340px", "max_width": "480px"})
         bottom = widgets.HBox([self.numbers, curve], layout={**wrap, "grid_gap": "24px", "margin": "10px 0 0"})
-        super().__init__([style_sheet(), top, self.slider, self.viewer, bottom, self.progress, self.status])
+        super().__init__([manners(), top, self.slider, self.viewer, bottom, self.progress, self.status])
         self.add_class("lic-explorer")
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
+import anywidget
 import ipywidgets as widgets
 import numpy as np
 from IPython import get_ipython
@@ -20,7 +21,7 @@ from lic_lab.widgets.controls import words
 from lic_lab.widgets.panel import Panel, Progress, Status, visible_errors
 from lic_lab.widgets.picker import PictureBox
 
-CSS = (Path(__file__).parent / "explorer.css").read_text("utf-8")
+HERE = Path(__file__).parent
 KEPT = 256  # answers that are remembered
 SHEET, COLUMN, GAP = 800, 240, 14  # pixels of a poster: its width, the least width of a view, between views
 
@@ -42,7 +43,7 @@ class Explorer(Panel):
         self.answer, self.name, self.controls = show, name, controls
         self.status, self.views, self.known, self.drawn = Status(), [], {}, 0
         self.body = widgets.HBox(layout={"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "18px"})
-        super().__init__([style_sheet(), *self.handles(), self.body, self.status])
+        super().__init__([manners(), *self.handles(), self.body, self.status])
         self.add_class("lic-explorer")
         if precompute:
             self.precompute()
@@ -130,9 +131,16 @@ class Explorer(Panel):
         return buffer.getvalue()
 
 
-def style_sheet() -> widgets.HTML:
-    """Give the look of all explorers, as an invisible part of a panel."""
-    return widgets.HTML(f"<style>{CSS}</style>", layout={"display": "none"})
+class Manners(anywidget.AnyWidget):
+    """What all explorers share, as an invisible part of a panel: their look, and what `explorer.js` does."""
+
+    _esm = (HERE / "explorer.js").read_text("utf-8")
+    _css = (HERE / "explorer.css").read_text("utf-8")
+
+
+def manners() -> Manners:
+    """Give a panel its `Manners`."""
+    return Manners(layout={"display": "none"})
 
 
 class FigureBox(widgets.Image):

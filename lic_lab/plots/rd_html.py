@@ -118,7 +118,7 @@ def _button(metric: str, pressed: bool) -> str:
 
 def _choice(rows: Sequence, metric: str, known: Mapping[str, Style]) -> list[dict]:
     """What a button changes: the points of all lines, and the title and ranges of the axes."""
-    traces = list(_traces(rows, metric, known).values())
+    traces = list(rd_traces(rows, metric, known).values())
     points = {key: [trace[key] for trace in traces] for key in ("x", "y", "text")}
     axes = {"yaxis.title.text": AXES[metric], "xaxis.autorange": True, "yaxis.autorange": True}
     if reach := measured_reach(rd_points(rows, metric)):
@@ -132,7 +132,7 @@ def _figure(known: Mapping[str, Style], choice: Sequence[dict]):
     points, axes = choice
     figure = go.Figure()
     for number, (codec, look) in enumerate(known.items()):
-        figure.add_trace(go.Scatter(**{key: each[number] for key, each in points.items()}, **_line(look, codec)))
+        figure.add_trace(go.Scatter(**{key: each[number] for key, each in points.items()}, **trace_look(look, codec)))
     line = {"showline": True, "zeroline": False}
     figure.update_layout(
         template="none",
@@ -144,7 +144,7 @@ def _figure(known: Mapping[str, Style], choice: Sequence[dict]):
     return figure
 
 
-def _traces(rows: Sequence, metric: str, known: Mapping[str, Style]) -> dict[str, dict]:
+def rd_traces(rows: Sequence, metric: str, known: Mapping[str, Style]) -> dict[str, dict]:
     """Codec -> x, y and hover texts of its line, which may be empty; a gap parts the curves of several pictures."""
     traces: dict[str, dict] = {codec: {"x": [], "y": [], "text": []} for codec in known}
     quality = {
@@ -175,7 +175,8 @@ def _hover(label: str, image: str, quality, source: str, bpp: float, value: floa
     return "<br>".join(lines + [f"<i>{escape(line)}</i>" for line in wrap(source, 60)])
 
 
-def _line(look: Style, codec: str) -> dict:
+def trace_look(look: Style, codec: str) -> dict:
+    """How plotly draws a codec: the arguments of its `Scatter`."""
     thin = codec.startswith(PUBLISHED)
     symbol = SYMBOLS[look.marker]
     return {

@@ -59,7 +59,7 @@ class Picture:
     @property
     def said(self) -> str:
         """What stands for the picture where it cannot be seen."""
-        return self.alt or ". ".join(words for words in (self.title, self.note) if words)
+        return self.alt or ". ".join(words for words in (self.title, self.note) if words) or "Picture"
 
     def draw(self, width: int = 320) -> Pillow.Image:
         """Give the picture with its words, `width` pixels wide; small pictures are magnified without smoothing."""

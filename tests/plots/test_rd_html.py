@@ -9,7 +9,7 @@ import pytest
 
 from lic_lab.plots.palette import ALL
 from lic_lab.plots.rd import looks
-from lic_lab.plots.rd_html import DARK, DASHES, SYMBOLS, _for_dark_paper, _line, _traces, rd_html
+from lic_lab.plots.rd_html import DARK, DASHES, SYMBOLS, _for_dark_paper, rd_html, rd_traces, trace_look
 
 CHROME = os.environ.get("CHROME_PATH") or next(
     filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser", "chrome"))), None
@@ -64,7 +64,7 @@ def test_every_line_has_a_contrast_of_four_and_a_half_on_the_dark_page_and_keeps
 
 
 def test_published_lines_are_dotted_and_hollow_and_measured_ones_neither(html):
-    vtm, jpeg = (_line(looks([name])[name], name) for name in ("published:vtm", "jpeg"))
+    vtm, jpeg = (trace_look(looks([name])[name], name) for name in ("published:vtm", "jpeg"))
     assert vtm["line"]["dash"] == "dot" and vtm["marker"]["symbol"].endswith("-open")
     assert jpeg["line"]["dash"] == "dash" and not jpeg["marker"]["symbol"].endswith("-open")
     assert vtm["line"]["width"] < jpeg["line"]["width"]
@@ -73,7 +73,7 @@ def test_published_lines_are_dotted_and_hollow_and_measured_ones_neither(html):
 @pytest.mark.parametrize(("source", "cautioned"), [("a table (MS-SSIM converted from dB)", True), ("a table", False)])
 def test_hovering_over_ms_ssim_that_was_published_in_decibels_tells_so(curves, source, cautioned):
     rows = [SimpleNamespace(**vars(row) | {"source": source}) for row in curves["ms_ssim"]]
-    texts = _traces(rows, "ms_ssim", looks(row.codec for row in rows))["published:vtm"]["text"]
+    texts = rd_traces(rows, "ms_ssim", looks(row.codec for row in rows))["published:vtm"]["text"]
     assert ("presumably as a mean" in texts[0].replace("<br>", " ").replace("</i> <i>", " ")) == cautioned
 
 

@@ -1,0 +1,314 @@
+"""The rate-distortion explorer: measured and published curves, read at any rate, and the picture behind a point."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw
+
+from lic_lab.codecs import learned, load
+from lic_lab.datasets.bundled import bundled_paths, data_path, kodak
+from lic_lab.datasets.images import read_image
+from lic_lab.errors import LicLabError
+from lic_lab.evaluation import reference
+from lic_lab.evaluation.curves import read_rows
+from lic_lab.evaluation.means import Curve
+from lic_lab.evaluation.reading import MEAN, Curves, nearest, quality_at, read_at
+from lic_lab.metrics.quality import psnr
+from lic_lab.plots.grid import PAPER, SOFT, font
+from lic_lab.plots.rd import AXES, PUBLISHED, RATE, looks, measured_reach, rd_figure, rd_points
+from lic_lab.plots.rd_html import rd_traces, trace_look
+from lic_lab.plots.views import Table, still
+from lic_lab.widgets.controls import choose, slide, switch
+from lic_lab.widgets.explorer import manners
+from lic_lab.widgets.panel import Panel, Status, visible_errors
+from lic_lab.widgets.viewer import Shown, Viewer
+
+OTHERS = ("vtm", "bmshj2018-hyperprior", "minnen2020-cc10@paper", "mambaic", "asym-mrsb-im-pqf")
+RATES = tuple(round(0.05 * k, 2) for k in range(1, 31))  # bpp
+
+
+class RDExplorer(Panel):
+    """Which codec is best, at which rate, by which metric, on which picture; and what the numbers look like.
+
+    rows: measured files as `evaluation.curves.read_rows` gives them, or the path of such a table; by default the one of
+    Kodak that comes with the package.   published: names of `evaluation.reference`, dotted lines where the rows are of
+    their pictures.   images: name -> picture or path, for looking at points; by default those on this machine.
+    codecs: shown at first, all by default.   anchor: what BD-rates are taken against at first.   rate: in bpp, where
+    the slider begins. A click on a point, or the two choices below and the button, codes that picture again, live.
+    """
+
+    def __init__(
+        self,
+        rows=None,
+        *,
+        published: Sequence[str] = OTHERS,
+        images: Mapping | None = None,
+        codecs: Sequence[str] = (),
+        anchor: str = "jpeg",
+        rate: float = 0.3,
+    ):
+        rows = data_path("results", "kodak.csv") if rows is None else rows
+        self.curves = Curves(read_rows(rows) if isinstance(rows, (str, Path)) else rows, published)
+        self.images = dict(images) if images is not None else on_this_machine()
+        self.status = Status()
+        self.make_controls(codecs or self.curves.codecs, anchor, rate)
+        self.make_figure()
+        self.lay_out()
+        self.update()
+        self.watch()
+
+    # ---- the parts ---------------------------------------------------------------------------------------------------
+
+    def make_controls(self, codecs: Sequence[str], anchor: str, rate: float) -> None:
+        """Metric, picture, anchor, codecs, published curves, rate; codec and point to look at."""
+        mine = self.curves
+        self.looks = looks([*mine.codecs, *mine.published])
+        self.metric = choose({AXES[metric]: metric for metric in mine.metrics}, "Metric")
+        count = len(mine.pictures)
+        self.picture = choose({f"mean of {count}": MEAN} | {name: name for name in mine.pictures}, "Picture")
+        self.names = [name for name in self.looks if name in mine.codecs]  # in the palette's order
+        self.shown = {name: switch(self.looks[name].label, name in codecs) for name in self.names}
+        self.others = switch("Published curves", bool(mine.published))
+        self.others.disabled = not mine.published
+        self.anchor = choose(self.anchors(), "BD-rate against", anchor if anchor in mine.codecs else None)
+        self.rate = slide(RATES, "Rate", rate, "{:.2f} bpp")
+        self.codec = choose({self.looks[name].label: name for name in self.names}, "Look at")
+        self.point = choose([""], "Point")
+        self.look = widgets.Button(description="Make this picture", layout={"width": "170px"})
+
+    def anchors(self) -> dict[str, str]:
+        """Label -> name of all that BD-rates may be taken against: what was measured, and published curves of files."""
+        names = [name for name in self.looks if not name.endswith(reference.ESTIMATED)]
+        return {self.looks[name].label: name for name in names}
+
+    def make_figure(self) -> None:
+        """One plotly figure with a line for each codec, and one for the rate of the slider."""
+        from plotly import graph_objects as go
+
+        clear = "rgba(0,0,0,0)"
+        self.figure = go.FigureWidget(
+            layout={
+                "template": "none",
+                "paper_bgcolor": clear,
+                "plot_bgcolor": clear,
+                "autosize": True,
+                "height": 430,
+                "margin": {"l": 62, "r": 12, "t": 12, "b": 54},
+                "hovermode": "closest",
+                "showlegend": False,
+                "xaxis": {"title": {"text": RATE}, "showline": True, "zeroline": False},
+                "yaxis": {"showline": True, "zeroline": False},
+                "shapes": [{"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": {"width": 1, "color": "#888"}}],
+            }
+        )
+        self.figure._config = {"responsive": True, "displaylogo": False}  # as wide as the page
+        for name, look in self.looks.items():
+            self.figure.add_trace(go.Scatter(x=[], y=[], text=[], **trace_look(look, name)))
+            if not name.startswith(PUBLISHED):
+                self.figure.data[-1].on_click(self.on_click)
+
+    def lay_out(self) -> None:
+        """Choices above, figure and numbers side by side, and below what is needed to look at one point."""
+        wrap = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        self.numbers = widgets.HTML(layout={"flex": "1 1 560px", "overflow": "auto"})
+        self.notes = widgets.HTML()
+        plot = widgets.Box([self.figure], layout={"flex": "1 1 520px", "min_width": "0", "max_width": "860px"})
+        self.viewer = widgets.VBox([])
+        super().__init__(
+            [
+                manners(),
+                widgets.HBox([self.metric, self.picture, self.anchor], layout=wrap),
+                widgets.HBox([*self.shown.values(), self.others], layout=wrap),
+                self.rate,
+                widgets.HBox([plot, self.numbers], layout={**wrap, "align_items": "flex-start"}),
+                self.notes,
+                widgets.HBox([self.codec, self.point, self.look], layout=wrap),
+                self.viewer,
+                self.status,
+            ]
+        )
+        self.add_class("lic-explorer")
+        self.add_class("lic-rd")
+
+    def watch(self) -> None:
+        """Listen to every handle."""
+        for control in (self.metric, self.picture, self.anchor, self.rate, self.others, *self.shown.values()):
+            control.observe(self.on_move, "value")
+        self.codec.observe(self.on_codec, "value")
+        self.look.on_click(self.on_look)
+
+    # ---- what is shown -----------------------------------------------------------------------------------------------
+
+    def visible(self) -> dict[str, Curve]:
+        """Name -> curve of everything on the page now; published means stand beside means only."""
+        where = (self.metric.value, self.picture.value)
+        mine, others = self.curves.measured(*where), self.curves.others(*where) if self.others.value else {}
+        return {name: mine[name] for name in self.names if name in mine and self.shown[name].value} | others
+
+    def update(self) -> None:
+        """Draw the curves as the handles say, and read them."""
+        curves, metric = self.visible(), self.metric.value
+        records = [record for curve in curves.values() for record in curve.records()]
+        traces = rd_traces(records, metric, self.looks)
+        reach = measured_reach(rd_points(records, metric)) or (None, None)
+        with self.figure.batch_update():
+            for trace, (name, points) in zip(self.figure.data, traces.items(), strict=True):
+                trace.update(points)
+                trace.visible = name in curves
+            self.figure.layout.yaxis.title.text = AXES[metric]
+            self.figure.layout.xaxis.range, self.figure.layout.yaxis.range = reach
+        self.notes.value = self.remarks(curves)
+        self.read()
+
+    def read(self) -> None:
+        """Mark the rate of the slider, say what every curve has there, and offer the points of the chosen codec."""
+        with self.figure.batch_update():
+            self.figure.layout.shapes[0].x0 = self.figure.layout.shapes[0].x1 = self.rate.value
+        self.numbers.value = self.table(self.visible()).html()
+        self.fill_points()
+
+    def table(self, curves: Mapping[str, Curve]) -> Table:
+        """Every curve at the rate of the slider, the setting that gives it, and its BD-rate."""
+        rate, gaps, digits = self.rate.value, self.gaps(), 4 if self.metric.value == "ms_ssim" else 2
+        values = {name: read_at(curve, rate) for name, curve in curves.items()}
+        best = max((found for found in values.values() if not math.isnan(found)), default=math.nan)
+        rows = []
+        for name, curve in curves.items():
+            found = "—" if math.isnan(values[name]) else f"{values[name]:.{digits}f}"
+            saved = gaps[name].bd_rate_pct if name in gaps else math.nan
+            row = [self.looks[name].label, found, setting_at(curve, rate)]
+            rows.append([*row, "—" if math.isnan(saved) else f"{saved:+.1f} %".replace("-", "−")])
+        head = ("Codec", AXES[self.metric.value], "setting", "BD-rate")
+        caption = f"At {rate:.2f} bpp. BD-rate: bits against {self.looks[self.anchor.value].label} at equal quality."
+        wins = {(number, 1) for number, name in enumerate(curves) if values[name] == best}
+        return Table(head, rows, caption, wins, [self.looks[name].color for name in curves])
+
+    def gaps(self) -> dict:
+        """Name -> `Gap` of every curve against the chosen anchor."""
+        return self.curves.gaps(self.metric.value, self.anchor.value, self.picture.value)
+
+    def remarks(self, curves: Mapping[str, Curve]) -> str:
+        """Where published curves come from, and what a reader of the BD-rates must beware of, as HTML."""
+        lines = [f"{self.looks[name].label}: {curve.source}" for name, curve in curves.items() if curve.source]
+        if self.curves.published and self.others.value and self.picture.value != MEAN:
+            lines.append("Published curves are means over all pictures; they are not shown beside a single one.")
+        lines += [
+            f"{self.looks[name].label}: {found.note}"
+            for name, found in self.gaps().items()
+            if found.note and name in curves
+        ]
+        if not lines:
+            return ""
+        items = "".join(f"<li>{escape(line)}</li>" for line in dict.fromkeys(lines))
+        return f"<details class='lic-notes'><summary>Sources and remarks</summary><ul>{items}</ul></details>"
+
+    def fill_points(self) -> None:
+        """Offer the points of the chosen codec, and take the one nearest to the rate of the slider."""
+        curve = self.curves.measured(self.metric.value, self.picture.value)[self.codec.value]
+        self.point.options = [(setting(curve, number), quality) for number, quality in enumerate(curve.qualities)]
+        self.point.value = curve.qualities[nearest(curve, self.rate.value)]
+
+    # ---- what the browser calls --------------------------------------------------------------------------------------
+
+    @visible_errors
+    def on_move(self, change) -> None:
+        """Show what the handles say now; the rate only reads, it draws nothing anew."""
+        self.read() if change.owner is self.rate else self.update()
+        self.status.say("")
+
+    @visible_errors
+    def on_codec(self, change=None) -> None:
+        """Offer the points of another codec."""
+        self.fill_points()
+
+    @visible_errors
+    def on_click(self, trace, points, state=None) -> None:
+        """Take the point that was clicked, and make its picture."""
+        if not points.point_inds:
+            return
+        name = next(n for n, line in zip(self.looks, self.figure.data, strict=True) if line is trace)
+        curve = self.curves.measured(self.metric.value, self.picture.value)[name]
+        self.codec.value = name
+        self.point.value = curve.qualities[nearest(curve, trace.x[points.point_inds[0]])]
+        self.on_look()
+
+    @visible_errors
+    def on_look(self, button=None) -> None:
+        """Code the picture of the chosen point again, now, and show it beside the original."""
+        picture = self.picture.value or next((p for p in self.curves.pictures if p in self.images), "")
+        if picture not in self.images:
+            name = picture or f"none of {self.curves.pictures[0]} ... {self.curves.pictures[-1]}"
+            raise LicLabError(
+                f"{name} is not on this machine: fetch it with lic-lab data download kodak, or pass images="
+            )
+        self.look.disabled = True
+        self.status.say(f"{self.codec.label} is coding {picture} …")
+        try:
+            original, codec = read_image(self.images[picture]), load(self.codec.value)
+            data = codec.encode(original, self.point.value)
+            decoded = codec.decode(data)
+        finally:
+            self.look.disabled = False
+        self.show(picture, original, decoded, data)
+
+    def show(self, picture: str, original: np.ndarray, decoded: np.ndarray, data: bytes) -> None:
+        """Put a picture and what was made of it into the viewer, and hold the file against the one in the table."""
+        name, quality, db = self.codec.value, self.point.value, psnr(original, decoded)
+        a, b = Shown.of(original, "original"), Shown.of(decoded, name, f"{len(data):,} bytes · {db:.2f} dB")
+        if self.viewer.children:
+            self.viewer.children[0].show(a, b)
+        else:
+            self.viewer.children = [Viewer(a, b)]
+        self.viewer.children[0].name = f"{picture} by {self.codec.label}"
+        rows = [r for r in self.curves.rows if (r["codec"], r["image"], r["quality"]) == (name, picture, quality)]
+        then = f"; the table has {rows[0]['bytes']:,.0f} bytes, {rows[0]['psnr_db']:.2f} dB" if rows else ""
+        self.status.say(f"{picture}, made just now: {len(data):,} bytes, {db:.2f} dB{then}.")
+
+    def poster(self) -> bytes:
+        """The curves and the numbers as they stand, as a PNG."""
+        curves, metric = self.visible(), self.metric.value
+        records = [record for curve in curves.values() for record in curve.records()]
+        where = self.picture.label if self.picture.value else f"{self.picture.label} pictures"
+        title = f"{self.curves.dataset}: {where}".removeprefix(": ")
+        figure = rd_figure(records, metric=metric, title=title, size=(9.6, 4.8))
+        if records:
+            figure.axes[0].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
+        parts = [still(figure, 820), self.table(curves).draw(820)]
+        sheet, y = Pillow.new("RGB", (840, sum(part.height + 12 for part in parts) + 24), PAPER), 0
+        for part in parts:
+            sheet.paste(part, (10, y))
+            y += part.height + 12
+        words = "Run this cell to choose codecs, metric, picture, anchor and rate, and to look at any point."
+        ImageDraw.Draw(sheet).text((10, y), words, fill=SOFT, font=font(13, text=words, room=820))
+        buffer = io.BytesIO()
+        sheet.quantize(256, dither=Pillow.Dither.NONE).save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
+
+
+def setting(curve: Curve, number: int) -> str:
+    """What a point was made with, and its rate: "quality 37 · 0.312 bpp"; the source's own label where published."""
+    quality = curve.qualities[number]
+    words = f"{quality:g}" if isinstance(quality, (int, float)) else str(quality)
+    if not curve.name.startswith(PUBLISHED):
+        words = f"{'rate point' if curve.name in learned.names() else 'quality'} {words}"
+    return f"{words} · {curve.bpp[number]:.3f} bpp"
+
+
+def setting_at(curve: Curve, bpp: float) -> str:
+    """What gives a rate: the rate point of learned codecs, whose knob has no steps, else the nearest measured point."""
+    if curve.name in learned.names() and not math.isnan(point := quality_at(curve, bpp)):
+        return f"rate point ≈ {point:.2f}"
+    return setting(curve, nearest(curve, bpp))
+
+
+def on_this_machine() -> dict[str, Path]:
+    """Name -> file of the Kodak pictures and the bundled ones, as far as they are here."""
+    return {path.stem: path for path in kodak()} | bundled_paths()

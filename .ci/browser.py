@@ -42,7 +42,10 @@ LONG = 600_000  # ms, for running a whole chapter on one
 IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 CELL = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell"
 VIEWS = ".lic-viewer, .lic-picture, .lic-explorer .widget-html-content, .lic-explorer img.widget-image"
-HANDLES = ".noUi-handle, select:has(option + option), .lic-picture-stage[tabindex], input[type=checkbox], .widget-toggle-buttons button"
+HANDLES = (  # that can move: a choice of one cannot
+    ".noUi-handle, select:has(option + option), .lic-picture-stage[tabindex], input[type=checkbox], "
+    ".widget-toggle-buttons button"
+)
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 

@@ -55,7 +55,7 @@ def spectrum_figure(found: Sequence[BlockSpectrum], *, name: str = "charm", titl
     relative.set(ylabel="relative log amplitude", title="against zero frequency")
     absolute.set(ylabel="log amplitude", title="in absolute terms")
     for axis in (relative, absolute):
-        axis.set_xlabel("frequency along the diagonal, units of pi")
+        axis.set_xlabel("frequency along the diagonal, units of π")
     figure.legend(*relative.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9)
     _finish(plt, figure, title)
     return figure
@@ -88,8 +88,8 @@ def amplitude_figure(found: Sequence[BlockSpectrum], *, title: str = ""):
     if not shown:
         raise LicLabError("pictures of several sizes have no common spectrum: use rule 'square'")
     low, high = (end(float(end(block.amplitude.flat)) for block in shown) for end in (min, max))
-    columns = min(len(shown), 5)
-    lines = -(-len(shown) // columns)
+    lines = -(-len(shown) // 5)
+    columns = -(-len(shown) // lines)  # rows of equal length, so that none is nearly empty
     figure, axes = plt.subplots(lines, columns, figsize=(3 * columns, 3.3 * lines), layout="constrained", squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
@@ -122,7 +122,7 @@ def paths_figure(found: Sequence[BlockSpectrum], *, title: str = ""):
             curves.plot(one.frequencies, one.relative, color=color, ls=dash, lw=1.8 if one.path == path else 1)
         _dots(deltas, path, paths, "deltas")
         _dots(tilts, path, paths, "tilts")
-        curves.set_xlabel("frequency, units of pi")
+        curves.set_xlabel("frequency, units of π")
         deltas.set_xlabel("delta log amplitude")
         tilts.set_xlabel("tilt: high minus low, without zero")
     axes[0, 0].set_ylabel("relative log amplitude")

@@ -76,6 +76,8 @@ def _gradient(
     if not seen:
         raise LicLabError(f"the {type(of).__name__} asked for is not used by this transform")
     features = seen[-1]  # (b, c, h, w)
+    if not features.requires_grad:
+        raise LicLabError(f"the {type(of or transform).__name__} passes no gradient on: nothing can be found by it")
     row, column = at or (features.shape[-2] // 2, features.shape[-1] // 2)
     mix = torch.randn(features.shape[:2], generator=torch.Generator().manual_seed(seed)).to(features)
     (gradient,) = torch.autograd.grad((features[..., row, column] * mix).sum(), x)

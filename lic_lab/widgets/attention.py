@@ -11,12 +11,13 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from lic_lab.blocks.wavelet import FLOOR
-from lic_lab.codecs import load
 from lic_lab.datasets.bundled import bundled_images
+from lic_lab.datasets.images import read_image
 from lic_lab.errors import LicLabError
 from lic_lab.metrics.quality import psnr
 from lic_lab.metrics.rate import bpp
 from lic_lab.models.base import Codec
+from lic_lab.models.checkpoints import load_model
 from lic_lab.ops.color import image_to_tensor, tensor_to_image
 from lic_lab.plots.gates import GATES as COLORS
 from lic_lab.plots.views import Picture, Table, heat
@@ -42,14 +43,14 @@ class AttentionExplorer(Explorer):
     """Choose a gate and a rate, and see gate, bits and picture of a real file, beside the file of the trained gate.
 
     model: name of a codec with shipped weights, or a model, with a wavelet attention and a post-quantisation filter.
-    pictures: name -> uint8 (h, w, 3); crops of the bundled pictures by default.
+    pictures: name -> anything `read_image` takes; crops of the bundled pictures by default.
     Every file is written and decoded once and then remembered. The filter is the decoder's: it changes no byte.
     Raises LicLabError for a model without a gate or a filter, or without weights here.
     """
 
     def __init__(self, model: str | Codec = "asymmetric", pictures: Mapping[str, np.ndarray] | None = None):
-        self.model = load(model).model if isinstance(model, str) else model
-        self.pictures = dict(crops() if pictures is None else pictures)
+        self.model = load_model(model) if isinstance(model, str) else model
+        self.pictures = crops() if pictures is None else {name: read_image(p) for name, p in pictures.items()}
         if not self.pictures:
             raise LicLabError("there is no picture to look at: give at least one")
         with forced_gate(self.model, "off"), without_post_filter(self.model):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -27,8 +28,9 @@ SIDE, BLOCK = 256, 16  # pixels: of the picture that is looked at, of the square
 SHARES, EDGES = (0.5, 0.9), ((43, 140, 240), (255, 255, 255))  # the squares that hold them, and their colours
 FAINT = 1e-5  # of the largest gradient: the lower end of the logarithmic scale
 PREFERRED, MOST = ("charm", "cmamba", "asymmetric", "bimamba", "csm", "hyperprior"), 3
-COLORS = ("#2b8cf0", "#d07a24", "#830cf9", "#0e7c3f", "#c2258c")  # of what the palette does not know
+COLORS = ("#d07a24", "#2b8cf0", "#830cf9", "#0e7c3f", "#c2258c")  # of what the palette does not know
 FAR, OUTPUT = 65, "output"  # pixels
+WIDTH = 330  # pixels of a picture on the page
 KEPT = 192  # maps that are remembered, a quarter of a megabyte each
 
 
@@ -40,7 +42,8 @@ class FieldClicker(Explorer):
     `side` x `side` pixels are looked at.   layer: of each model's transform its output, or the last layer at another
     size, where it has one.   A model can be switched off.
     Shown is the mean absolute gradient over the three colours (`probes.receptive_field.gradient_map`), its largest
-    value 1, with the squares around the place that hold 50 % and 90 % of it.
+    value 1, with the squares around the feature that hold 50 % and 90 % of it. A module is looked at in the mode it is
+    in: call `.eval()` first where it has batch normalisation or dropout.
     Raises LicLabError where there is nothing to look into, and where `side` is no multiple of 64.
     """
 
@@ -48,7 +51,7 @@ class FieldClicker(Explorer):
         self, models: Mapping[str, str | Codec | nn.Module] | None = None, picture=None, *, side: int = SIDE,
         name: str = "Effective receptive fields",
     ):  # fmt: skip
-        if side % 64 or side <= 0:
+        if not isinstance(side, int) or side <= 0 or side % 64:
             raise LicLabError(f"the picture looked at has a side of {side} pixels: give a multiple of 64")
         whole = bundled_images()["astronaut"][:320, 64:384] if picture is None else read_image(picture)
         self.picture, self.maps = middle(whole, side), {}
@@ -58,10 +61,10 @@ class FieldClicker(Explorer):
         strides = sorted({key for found in self.layers.values() for key in found if key != OUTPUT})
         options = {"output of the transform": OUTPUT} | {f"last layer at 1/{s} of the size": s for s in strides}
         shown = {f"model_{number}": switch(label) for number, label in enumerate(self.transforms)}
+        asked = Picture(self.picture, title="Click a place", alt="The picture looked into", width=WIDTH)
         super().__init__(
             self.look, name=name,
-            place=Picker(Picture(self.picture, title="Click a place", alt="The picture that is looked into"),
-                         at=(side // 2, side // 2), step=BLOCK, side=BLOCK),
+            place=Picker(asked, at=(side // 2, side // 2), step=BLOCK, side=BLOCK),
             layer=choose(options, "Layer"), log=switch("logarithmic scale"), **shown,
         )  # fmt: skip
 
@@ -69,36 +72,42 @@ class FieldClicker(Explorer):
         """Give a map for each model that is switched on, the shares over the distance, and the numbers."""
         on = [label for label, shows in zip(self.transforms, shown.values(), strict=True) if shows]
         fields = {label: self.field(label, layer, place) for label in on if layer in self.layers[label]}
+        if broken := [label for label, field in fields.items() if not field.isfinite().all()]:
+            raise LicLabError(f"the gradient of {broken[0]} is no number here: switch it off, or train it again")
         if not fields:
             having = ", ".join(label for label, found in self.layers.items() if layer in found)
             raise LicLabError(f"no model that is switched on has this layer: switch on {having}")
-        at = tuple(p + BLOCK // 2 for p in place)
-        maps = [field_picture(field, at, log=log, title=label) for label, field in fields.items()]
+        spots = {label: over(place, self.layers[label][layer][1])[1] for label in fields}
+        maps = [field_picture(field, spots[label], log=log, title=label) for label, field in fields.items()]
         without = [label for label in on if label not in fields]
-        return [*maps, self.chart(fields, at), numbers(fields, at, without)]
+        return [*maps, self.chart(fields, spots), numbers(fields, spots, without)]
 
     def field(self, label: str, layer: str | int, place: tuple[int, int]) -> Tensor:
         """Give the gradient map (h, w) of a model's feature at a pixel (row, column); the last ones are remembered."""
         key = label, layer, place
         if key not in self.maps:
             module, stride = self.layers[label][layer]
-            at = tuple((p + BLOCK // 2) // stride for p in place)  # the feature over the middle of the marked square
             if len(self.maps) >= KEPT:
                 self.maps.pop(next(iter(self.maps)))
-            self.maps[key] = gradient_map(self.transforms[label], self.x, of=module, at=at)
+            self.maps[key] = gradient_map(self.transforms[label], self.x, of=module, at=over(place, stride)[0])
         return self.maps[key]
 
-    def chart(self, fields: Mapping[str, Tensor], at: tuple[int, int]) -> Chart:
-        """Show how much of each field lies inside a square around `at`, over the side of the square."""
-        everyone = list(self.transforms)
-        lines = []
+    def chart(self, fields: Mapping[str, Tensor], spots: Mapping[str, tuple[int, int]]) -> Chart:
+        """Show how much of each field lies inside a square around its spot (row, column), over the square's side."""
+        looks, lines = colors(self.transforms), []
         for label, field in fields.items():
-            sides, shares = inside_squares(field, at)
-            lines.append(Line(sides, 100 * shares, label, color_of(label, everyone.index(label))))
+            sides, shares = inside_squares(field, spots[label])
+            lines.append(Line(sides, 100 * shares, label, looks[label]))
         return Chart(
             lines, x="side of the square around the place (pixels)", y="inside (%)", log_x=True, ylim=(0, 101),
             title="How much lies inside",
         )  # fmt: skip
+
+
+def over(place: tuple[int, int], stride: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Give the feature over the middle of the square marked at a place (row, column), and its own middle in pixels."""
+    feature = tuple((p + BLOCK // 2) // stride for p in place)
+    return feature, tuple(f * stride + stride // 2 for f in feature)
 
 
 def middle(picture: np.ndarray, side: int) -> np.ndarray:
@@ -118,8 +127,8 @@ def transforms(models: Mapping[str, str | Codec | nn.Module] | None) -> dict[str
     if models is None:
         models = {style(name).label: name for name in PREFERRED if name in shipped()}
         models = dict(list(models.items())[:MOST])
-    if not models:
-        raise LicLabError("there is nothing to look into: give models, for instance {'ChARM': 'charm'}")
+    if not models or not isinstance(models, Mapping):
+        raise LicLabError("there is nothing to look into: give models by their labels, for instance {'ChARM': 'charm'}")
     return {label: _transform(model) for label, model in models.items()}
 
 
@@ -130,6 +139,8 @@ def _transform(model: str | Codec | nn.Module) -> nn.Module:
         raise LicLabError(f"{type(model).__name__} cannot be looked into: give a learned codec or a module")
     if not isinstance(model, Codec):
         return model
+    if model.views > 1:
+        raise LicLabError(f"{type(model).__name__} looks at pairs of pictures: give a codec of single ones")
     attention = getattr(model, "attention", None)  # what a model applies to its latent belongs to the transform
     return nn.Sequential(model.analysis, attention) if attention else model.analysis
 
@@ -137,7 +148,7 @@ def _transform(model: str | Codec | nn.Module) -> nn.Module:
 def layers(transform: nn.Module, x: Tensor) -> dict[str | int, tuple[nn.Module, int]]:
     """Give what can be looked at in a transform: "output", and by stride the last layer there: (module, its stride).
 
-    Raises LicLabError where the output is no map whose sides divide those of x, (1, 3, h, w).
+    Raises LicLabError where x, (1, 3, h, w), cannot be read, or the output is no map whose sides divide those of x.
     """
     strides: dict[nn.Module, int] = {}
     hooks = [module.register_forward_hook(lambda m, _, out: strides.update({m: _stride(out, x)})) for module in
@@ -145,6 +156,9 @@ def layers(transform: nn.Module, x: Tensor) -> dict[str | int, tuple[nn.Module, 
     try:
         with torch.no_grad():
             transform(x)
+    except (RuntimeError, TypeError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise LicLabError(f"{type(transform).__name__} cannot read a picture {tuple(x.shape)}: {said}") from error
     finally:
         for hook in hooks:
             hook.remove()
@@ -178,7 +192,7 @@ def field_picture(field: Tensor, at: tuple[int, int], *, log: bool, title: str) 
     unit = "of the largest, powers of ten" if log else "of the largest"
     note = ", ".join(f"{share:.0%} in {side} x {side} px" for share, side in zip(SHARES, sides, strict=True))
     picture = heat(shown, title=title, unit=unit, low=np.log10(FAINT) if log else 0.0, high=0.0 if log else 1.0,
-                   note=note, alt=f"{title}: {note}", width=330)  # fmt: skip
+                   note=note, alt=f"{title}: {note}", width=WIDTH)  # fmt: skip
     image = picture.image.copy()
     for side, color in zip(sides, EDGES, strict=True):
         _outline(image, *at, side // 2 + 1, color)
@@ -200,13 +214,14 @@ def inside_squares(field: Tensor, at: tuple[int, int]) -> tuple[np.ndarray, np.n
     return 2 * np.arange(len(shares)) + 1, shares
 
 
-def numbers(fields: Mapping[str, Tensor], at: tuple[int, int], without: Sequence[str] = ()) -> Table:
-    """Give the sides that hold 50 and 90 % around a place, and what lies outside of 65 x 65 pixels.
+def numbers(fields: Mapping[str, Tensor], spots: Mapping[str, tuple[int, int]], without: Sequence[str] = ()) -> Table:
+    """Give the sides that hold 50 and 90 % of each field around its spot, and what lies outside of 65 x 65 pixels.
 
     without: models that have no such layer; the table says so.
     """
     rows = []
     for label, field in fields.items():
+        at = spots[label]
         sides, shares = inside_squares(field, at)
         far = 1 - shares[np.searchsorted(sides, FAR)]
         rows.append([label, *(f"{effective_side(field, share, at=at)}" for share in SHARES), f"{far:.2%}"])
@@ -214,9 +229,12 @@ def numbers(fields: Mapping[str, Tensor], at: tuple[int, int], without: Sequence
     return Table(["", "50 %", "90 %", "rest"], rows, f"Side in pixels that holds so much; rest: beyond {FAR} x {FAR}")
 
 
-def color_of(label: str, number: int) -> str:
-    """Give the colour of a codec by its name or label, or one of its own to anything else."""
-    return next(
-        (style(name).color for name in PREFERRED if f"{label} ".startswith((f"{name} ", style(name).label))),
-        COLORS[number % len(COLORS)],
-    )
+def colors(labels: Iterable[str]) -> dict[str, str]:
+    """Give each label a colour: a codec, known by its name or label, its own, and all others what is free."""
+    found: dict[str, str] = {}
+    for label in labels:
+        codec = (name for name in PREFERRED if f"{label} ".startswith((f"{name} ", style(name).label)))
+        color = style(name).color if (name := next(codec, None)) else None
+        found[label] = "" if color in found.values() else color or ""
+    free = cycle([color for color in COLORS if color not in found.values()] or COLORS)
+    return {label: color or next(free) for label, color in found.items()}

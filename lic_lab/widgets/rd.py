@@ -184,9 +184,10 @@ class RDExplorer(Panel):
         for name, curve in curves.items():
             found = "—" if math.isnan(values[name]) else f"{values[name]:.{digits}f}"
             saved = gaps[name].bd_rate_pct if name in gaps else math.nan
-            row = [self.looks[name].label, found, setting_at(curve, rate)]
-            rows.append([*row, "—" if math.isnan(saved) else f"{saved:+.1f} %".replace("-", "−")])
-        head = ("Codec", AXES[self.metric.value], "setting", "BD-rate")
+            row = [self.looks[name].label, found]
+            gap = "—" if math.isnan(saved) else f"{saved:+.1f} %".replace("-", "−")
+            rows.append([*row, gap, setting_at(curve, rate)])
+        head = ("Codec", AXES[self.metric.value], "BD-rate", "setting")
         caption = f"At {rate:.2f} bpp. BD-rate: bits against {self.looks[self.anchor.value].label} at equal quality."
         wins = {(number, 1) for number, name in enumerate(curves) if values[name] == best}
         return Table(head, rows, caption, wins, [self.looks[name].color for name in curves])

@@ -31,6 +31,7 @@ ROUTES = {  # what a block that scans in this order reads: one sequence or sever
 }
 COLORS = ("#2b8cf0", "#d07a24", "#c2258c", "#0e7c3f")  # of the routes, the same in scan_stage.js
 LEAST, MOST = 2, 64  # tokens along the longer side: each must be seen
+FASTEST = 10_000  # tokens a second
 UNREAD, FORGOTTEN = 0.28, 0.06  # opacity of what no route has read yet (grey) and of what all have forgotten
 TRAIL = 0.3  # of a token must be left for the route to be drawn there
 
@@ -62,7 +63,8 @@ class ScanPlayer(Poster, anywidget.AnyWidget):
     whether it runs; where the reader's system asks for less motion, it waits for the play button.   name: what a
     screen reader calls the player.
     Space plays and pauses, the arrow keys step; the other keys are listed below the picture.
-    Raises LicLabError for an unknown order, a picture that is no uint8 (h, w, 3), or a size outside 2 ... 64.
+    Raises LicLabError for an unknown order, a picture that is no uint8 (h, w, 3), a size outside 2 ... 64, or a trait
+    that does not exist; a position outside is the nearest token.
     """
 
     _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("scan_stage.js", "scan_player.js"))
@@ -73,10 +75,10 @@ class ScanPlayer(Poster, anywidget.AnyWidget):
     routes = traitlets.Dict().tag(sync=True)  # order -> [[pixel of token 0, ...], ...]
     labels = traitlets.Dict().tag(sync=True)  # order -> names of its routes
     order = traitlets.Unicode().tag(sync=True)
-    position = traitlets.Int(0, min=0).tag(sync=True)
+    position = traitlets.Int(0).tag(sync=True)
     playing = traitlets.Bool(False).tag(sync=True)
     decay = traitlets.Float(0.98).tag(sync=True)
-    speed = traitlets.Float(60, min=1).tag(sync=True)
+    speed = traitlets.Float(60).tag(sync=True)
     name = traitlets.Unicode("Scan of a picture").tag(sync=True)
 
     def __init__(
@@ -85,12 +87,15 @@ class ScanPlayer(Poster, anywidget.AnyWidget):
         picture = bundled_images()["astronaut"][10:266, 100:356] if picture is None else np.asarray(picture)
         self.picture = shrunk(picture, size)
         h, w = self.picture.shape[:2]
+        orders = (orders,) if isinstance(orders, str) else tuple(orders)
         if not orders:
             raise LicLabError(f"there is nothing to play: give orders, for instance {', '.join(ROUTES)}")
+        if unknown := sorted(set(traits) - set(self.trait_names())):
+            raise LicLabError(f"a player has no {unknown[0]!r}: give order, position, playing, decay, speed or name")
         sequences = {name: routes(name, h, w).tolist() for name in orders}
         labels = {name: list(ROUTES.get(name, (name,))) for name in orders}
-        given = {"order": orders[0], "pixels": self.picture.tobytes(), "shape": (h, w)} | traits
-        super().__init__(routes=sequences, labels=labels, **given)
+        own = {"routes": sequences, "labels": labels, "pixels": self.picture.tobytes(), "shape": (h, w)}
+        super().__init__(**{"order": orders[0]} | traits | own)
 
     @traitlets.validate("order")
     def _known(self, proposal):
@@ -100,7 +105,13 @@ class ScanPlayer(Poster, anywidget.AnyWidget):
 
     @traitlets.validate("position")
     def _inside(self, proposal):
-        return min(proposal.value, self.shape[0] * self.shape[1] - 1)
+        return min(max(proposal.value, 0), self.shape[0] * self.shape[1] - 1)
+
+    @traitlets.validate("speed")
+    def _walking(self, proposal):
+        if not 1 <= proposal.value <= FASTEST:
+            raise LicLabError(f"{proposal.value:g} tokens a second cannot be followed: give 1 to {FASTEST}")
+        return proposal.value
 
     @traitlets.validate("decay")
     def _fading(self, proposal):
@@ -110,7 +121,8 @@ class ScanPlayer(Poster, anywidget.AnyWidget):
 
     def still(self, order: str, position: int, cell: int = 4) -> np.ndarray:
         """Draw the picture as it is remembered after token `position`: uint8 (cell h, cell w, 3), on white paper."""
-        return faded(self.picture, np.array(self.routes[order]), position, self.decay, cell)
+        h, w = self.shape
+        return faded(self.picture, routes(order, h, w), min(max(position, 0), h * w - 1), self.decay, cell)
 
     def poster(self) -> bytes:
         """Every order side by side, half way through, with its route so far, as a small PNG."""
@@ -142,7 +154,9 @@ def shrunk(picture: np.ndarray, size: int) -> np.ndarray:
         raise LicLabError(
             f"the player reads uint8 (h, w, 3), got {picture.dtype} {picture.shape}: use read_image first"
         )
-    if not LEAST <= size <= MOST:
+    if not picture.size:
+        raise LicLabError(f"a picture of {picture.shape} has nothing to read: give one with pixels")
+    if not isinstance(size, int) or not LEAST <= size <= MOST:
         raise LicLabError(f"a side of {size} tokens cannot be shown well: give {LEAST} to {MOST}")
     h, w = (max(1, round(length * min(1, size / max(picture.shape[:2])))) for length in picture.shape[:2])
     return np.asarray(Pillow.fromarray(picture).resize((w, h), Pillow.Resampling.BOX))

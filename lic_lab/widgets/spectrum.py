@@ -13,6 +13,7 @@ from IPython import get_ipython
 from IPython.display import display
 
 from lic_lab.datasets.bundled import bundled_images
+from lic_lab.datasets.images import read_image
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.models.checkpoints import load_model, shipped
@@ -30,6 +31,7 @@ ALL = "mean of all"
 STEPS = 8  # rings from zero to pi; a map of 16 x 16 positions has no finer ones
 EDGES = (*(k / STEPS for k in range(STEPS + 1)), sqrt(2) + 1e-9)  # the last ring is the four corners
 LARGE = 256  # pixels of a map that is shown
+MULTIPLE = 64  # pixels: every model's analysis and its side latent together halve a picture six times
 RING = np.array([0, 255, 255], np.uint8)  # cyan: nowhere in the colour map of the spectrum
 SIGNED = "RdBu_r"
 
@@ -56,9 +58,10 @@ class SpectrumExplorer(Explorer):
     Shown are the picture, the spectrum with the ring in it, log amplitude by frequency, what the block's strongest
     channel holds within the ring, and the numbers.
     models: names of shipped models, or name -> model; by default every shipped one and its untrained twin.   pictures:
-    name -> uint8 (h, w, 3); by default the bundled ones. A stereo model sees the picture in both views.   side: pixels
-    of the square that is cut out of each, by default 256 or the largest multiple of 64 that all have.
-    All spectra of a model are computed when it is chosen first; afterwards a move only looks up.
+    name -> anything `read_image` takes; by default the bundled ones. A stereo model sees the picture in both views.
+    side: pixels of the square that is cut out of each, by default 256 or the largest multiple of 64 that all have.
+    All spectra of a model are computed when it is chosen first; afterwards a move only looks up. Raises LicLabError for
+    an unknown model, one without weights, no picture, one that is too small, and a side that would be padded.
     """
 
     def __init__(
@@ -69,17 +72,19 @@ class SpectrumExplorer(Explorer):
         side: int | None = None,
     ):
         self.models = _makers(models)
-        pictures = dict(bundled_images() if pictures is None else pictures)
+        pictures = bundled_images() if pictures is None else {name: read_image(p) for name, p in pictures.items()}
         if not pictures:
             raise LicLabError("there is no picture to look at: give name -> uint8 (h, w, 3)")
-        side = side or min(LARGE, min(min(p.shape[:2]) for p in pictures.values()) // 64 * 64)
+        if side and side % MULTIPLE:
+            raise LicLabError(f"a square of {side} pixels would be padded: use a multiple of {MULTIPLE} pixels")
+        side = side or min(LARGE, min(min(p.shape[:2]) for p in pictures.values()) // MULTIPLE * MULTIPLE)
         self.pictures = {name: centre(picture, side) for name, picture in pictures.items()}
         self.looks: dict[str, list[dict[str, Look]]] = {}  # by model: for each block in order, by picture
         first = self.progress = Progress()  # for the wait before the panel itself appears, when its cell is done
         self.changing = False
         if get_ipython() is not None:
             display(first)
-        rings = [f"{low:.3f} to {high:.3f} pi" for low, high in pairwise(EDGES)]
+        rings = [f"{low:.3f} to {high:.3f} π" for low, high in pairwise(EDGES)]
         controls = {
             "model": choose(list(self.models), "Model"),
             "picture": choose([*self.pictures, ALL], "Picture"),
@@ -181,7 +186,7 @@ class SpectrumExplorer(Explorer):
             lines.append(Line(where, means - means[0], label, "ink" if mine else color, dash=dash, width=width))
         middle = (EDGES[ring] + EDGES[ring + 1]) / 2
         return Chart(
-            lines, x="distance from zero frequency, units of pi", y="relative log amplitude (mean over rings)",
+            lines, x="distance from zero frequency, units of π", y="relative log amplitude (mean over rings)",
             title=_place(here, shown), here=middle, xlim=(0, sqrt(2)),
         )  # fmt: skip
 

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lic_lab.codecs import load
 from lic_lab.datasets.bundled import bundled_images
 from lic_lab.datasets.images import read_image
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
+from lic_lab.models.checkpoints import load_model
 from lic_lab.ops.color import image_to_tensor
 from lic_lab.ops.wavelets import WAVELETS, wavedec2, waverec2
 from lic_lab.plots.views import Picture, Table
@@ -38,12 +38,14 @@ class WaveletExplorer(Explorer):
     def __init__(
         self, picture=None, model: str | Codec | None = "asymmetric", *, channels: int = 3, longest: int = 384
     ):
+        if longest < 1:
+            raise LicLabError(f"a picture of {longest} pixels cannot be shown: give longest=1 or more")
         picture = bundled_images()["astronaut"] if picture is None else read_image(picture)
         x, missing = image_to_tensor(shrink(picture, longest)), ""
         self.maps: dict[str, Tensor] = {"picture": x[0]}
         self.found: dict[tuple, tuple] = {}
         try:
-            self.maps |= strongest_channels(load(model).model if isinstance(model, str) else model, x, channels)
+            self.maps |= strongest_channels(load_model(model) if isinstance(model, str) else model, x, channels)
         except LicLabError as error:
             missing = str(error)
         keeps = {kind: switch(f"keep {kind}") for kind in KINDS}
@@ -92,10 +94,12 @@ def strongest_channels(model: Codec | None, x: Tensor, count: int) -> dict[str, 
     """Give the latent channels of a picture (1, 3, h, w) that vary most: label -> (h/16, w/16), stretched to [0, 1]."""
     if model is None:
         return {}
+    if model.views != 1:
+        raise LicLabError(f"{type(model).__name__} looks at pairs: choose a model of single pictures")
     with torch.no_grad():
         y = model.analyse(x)[0]
     found = {}
-    for channel in y.var(dim=(1, 2)).argsort(descending=True)[:count].tolist():
+    for channel in y.var(dim=(1, 2)).argsort(descending=True)[: max(count, 0)].tolist():
         low, high = y[channel].min(), y[channel].max()
         found[f"latent channel {channel}"] = (y[channel] - low) / (high - low).clamp(min=1e-12)
     return found

@@ -68,6 +68,17 @@ def with_zeros(counts):
         return -np.sum(p * np.log2(p))
 
 
+def with_floats(state, freq):
+    symbol, below = undo(state, freq)
+    return symbol, int(float(below))
+
+
+def the_rest_to_the_last(p, precision):
+    freq = np.maximum(np.floor(p * 2**precision), 1)
+    freq[-1] += 2**precision - freq.sum()
+    return freq
+
+
 def everything(p, q):
     return -np.sum(p * np.log2(q))
 
@@ -79,6 +90,7 @@ def everything(p, q):
         ("02.1", lambda counts: entropy(counts) * sum(counts), "the whole message"),
         ("02.1", with_zeros, "leave zeros out"),
         ("02.1", lambda counts: 1.0, "add up -p log2 p"),
+        ("02.1", lambda counts: round(entropy(counts), 1), "add up -p log2 p"),
         ("02.1", lambda counts: np.log2(len(counts)), "add up -p log2 p"),
         ("02.2", everything, "the cross-entropy"),
         ("02.2", lambda p, q: wasted(p, q) * np.log(2), "bits need log2"),
@@ -86,9 +98,12 @@ def everything(p, q):
         ("02.2", lambda p, q: 0.0, "p log2(p / q)"),
         ("02.3", lambda state, freq: (undo(state, freq)[0], state >> 16), "is right; the state was"),
         ("02.3", lambda state, freq: (0, state), "its low 16 bits"),
+        ("02.3", with_floats, "in whole numbers"),
         ("02.3", lambda state, freq: undo(state, freq)[0], "give two numbers"),
         ("02.4", lambda p, precision: np.round(p * 2**precision).astype(int), "could never be coded"),
         ("02.4", lambda p, precision: np.maximum(np.floor(p * 2**precision), 1), "they sum to"),
+        ("02.4", lambda p, precision: np.maximum(np.floor(0.9 * p * 2**precision), 1), "they sum to"),
+        ("02.4", the_rest_to_the_last, "are wasted"),
         ("02.4", lambda p, precision: p * 2**precision, "whole numbers"),
         ("02.4", lambda p, precision: [2**precision - len(p) + 1] + [1] * (len(p) - 1), "are wasted"),
         ("02.4", lambda p, precision: [8, 5, 3], "give one frequency for each"),

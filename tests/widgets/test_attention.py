@@ -87,6 +87,22 @@ def test_bits_are_shown_for_the_positions_of_the_picture_and_not_of_its_padding(
     assert move(explorer, picture="cup")[2].image.shape == (4, 4, 3)
 
 
+def test_bits_have_the_colours_of_the_trained_gate_whatever_gate_is_chosen(explorer):
+    most = explorer.views[2].scale.high
+    assert most == pytest.approx(explorer.files[("fur", "trained", 1)].bits.positions.max().item())
+    assert move(explorer, gate="off")[2].scale.high == most != explorer.files[("fur", "off", 1)].bits.positions.max()
+
+
+def test_the_difference_is_told_against_the_trained_gate(explorer):
+    rows = move(explorer, gate="off")[3].rows
+    (_, size, bpp, db), (_, trained, _, trained_db), (_, _, percent, gained) = rows
+    size, trained = (int(text.replace(",", "")) for text in (size, trained))
+    assert bpp == f"{8 * size / (96 * 100):.3f}"
+    assert percent == f"{size / trained - 1:+.1%}" and float(gained) == pytest.approx(
+        float(db) - float(trained_db), abs=0.011
+    )
+
+
 def test_a_file_is_written_once(explorer, monkeypatch):
     move(explorer, gate="off")
     monkeypatch.setattr(explorer.model, "compress", None)

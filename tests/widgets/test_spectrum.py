@@ -87,6 +87,37 @@ def test_the_mean_of_all_pictures_is_the_mean_of_their_spectra(explorer):
     assert [row[0] for row in explorer.views[-1].rows] == ["mean of 3", "spread (1 sd)"]
 
 
+def test_spectrum_and_channel_are_those_of_the_picture_that_is_chosen(explorer):
+    for name in PICTURES:
+        _, amplitude, channel, *_ = set_to(explorer, picture=name, block=1, ring=3)
+        look = explorer.looks["charm"][1][name]
+        assert np.array_equal(amplitude.image, spectrum_view(look.spectrum.amplitude, *EDGES[3:5]).image)
+        assert np.array_equal(channel.image, channel_view(look, *EDGES[3:5]).image)
+    mean = np.mean([look.spectrum.amplitude for look in explorer.looks["charm"][1].values()], axis=0)
+    assert np.array_equal(set_to(explorer, picture=ALL)[1].image, spectrum_view(mean, *EDGES[3:5]).image)
+
+
+def test_all_pictures_stand_on_one_sheet_row_by_row(explorer):
+    sheet = set_to(explorer, picture=ALL)[0].image
+    assert sheet.shape == (128, 128, 3)
+    for number, picture in enumerate(explorer.pictures.values()):
+        row, column = divmod(number, 2)
+        assert np.array_equal(sheet[64 * row :, 64 * column :][:64, :64], picture[::2, ::2])
+    assert (sheet[64:, 64:] == 128).all()  # a place that is left over is grey
+
+
+def test_a_grey_picture_and_a_path_are_read_like_any_other(models, tmp_path):
+    grey = PICTURES["one"][..., 0]
+    Pillow.fromarray(grey).save(tmp_path / "grey.png")
+    explorer = SpectrumExplorer({"charm": models["charm"]}, {"array": grey, "file": tmp_path / "grey.png"})
+    assert np.array_equal(explorer.pictures["array"], explorer.pictures["file"])
+
+
+def test_a_side_that_a_model_would_pad_is_refused(models):
+    with pytest.raises(LicLabError, match="multiple of 64"):
+        SpectrumExplorer(models, PICTURES, side=100)
+
+
 def test_every_handle_changes_what_is_seen(explorer):
     for name, value in (("ring", 7), ("block", 0), ("picture", "third"), ("model", "cmamba")):
         before = explorer.poster()

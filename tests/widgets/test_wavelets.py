@@ -1,10 +1,14 @@
 """The wavelet explorer without a browser: bands, what they give back, and their energies change together."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from lic_lab.datasets.bundled import bundled_images
+from lic_lab.errors import LicLabError
+from lic_lab.metrics.quality import psnr
 from lic_lab.models.presets import build
 from lic_lab.plots.views import Picture, Table
 from lic_lab.widgets.wavelets import WaveletExplorer, strongest_channels
@@ -48,6 +52,13 @@ def test_a_dropped_band_costs_quality_and_the_table_says_which(explorer, image, 
     assert float(back.note.split()[1]) < some < 60 and back.title == "put back from LL + LH"
 
 
+def test_the_psnr_and_the_energy_that_is_kept_are_those_of_what_is_shown(explorer, image):
+    _, back, table = move(explorer, HH=False, LH=False)
+    assert float(back.note.split()[1]) == pytest.approx(psnr(image, back.image), abs=0.1)  # but for whole levels
+    kept = sum(float(share.rstrip("%")) for _, share, on in rows(explorer).values() if on == "kept")
+    assert float(table.caption.split("; ")[1].split("%")[0]) == pytest.approx(kept, abs=0.1)
+
+
 def test_without_the_coarse_band_details_stand_on_middle_grey(explorer):
     _, back, _ = move(explorer, LL=False)
     assert abs(back.image.mean() - 127.5) < 2 and "the mean is in LL" in back.note
@@ -83,6 +94,18 @@ def test_without_weights_the_picture_is_there_and_the_reason_is_said(image, monk
     monkeypatch.setattr("lic_lab.models.checkpoints.weights_path", lambda name: tmp_path / name)
     explorer = WaveletExplorer(image, "cmamba")
     assert list(explorer.maps) == ["picture"] and "weights" in explorer.status.value
+
+
+@pytest.mark.parametrize("model", ["jpeg", "nope", build("bisic", "tiny")])
+def test_a_model_without_a_latent_of_one_picture_leaves_the_picture_and_says_why(image, model):
+    explorer = WaveletExplorer(image, model)
+    assert list(explorer.maps) == ["picture"]
+    assert re.search("no model called|looks at pairs", explorer.status.value)
+
+
+def test_a_picture_of_no_size_is_refused(image):
+    with pytest.raises(LicLabError, match="longest"):
+        WaveletExplorer(image, None, longest=0)
 
 
 def test_a_large_picture_is_scaled_down(image):

@@ -43,7 +43,7 @@ def _(answer):
 @exercise("02.3", "One step of rANS undone")
 def _(answer):
     freq = [30000, 5536, 20000, 10000]
-    for below in (12345, 2**31 + 7, 10**20):
+    for below in (12345, 2**31 + 7, 10**20 + 12345):  # the last is no float
         for symbol, count in enumerate(freq):
             start = sum(freq[:symbol])
             state = (below // count << 16) + start + below % count

@@ -66,6 +66,8 @@ def _(answer):
         said = f"{f:g} after a stride of {stride} gave {got:g}"
         if abs(got - f * stride) < 1e-9:
             raise NotYet(f"{said}: there is nothing above 1, what is faster turns back")
+        if abs(got * stride - right) < 1e-9:
+            raise NotYet(f"{said}: that is per position of the large grid; give it per position of the smaller one")
         if abs(got - f * stride % 1) < 1e-9:
             raise NotYet(
                 f"{said}: a full turn is 2 (in units of pi), and on the way from 1 to 2 a wave gets slower again"

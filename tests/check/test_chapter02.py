@@ -73,10 +73,8 @@ def with_floats(state, freq):
     return symbol, int(float(below))
 
 
-def the_rest_to_the_last(p, precision):
-    freq = np.maximum(np.floor(p * 2**precision), 1)
-    freq[-1] += 2**precision - freq.sum()
-    return freq
+def a_tenth_for_everybody(p, precision):
+    return frequencies(0.9 * p + 0.1 / len(p), precision)
 
 
 def everything(p, q):
@@ -103,7 +101,7 @@ def everything(p, q):
         ("02.4", lambda p, precision: np.round(p * 2**precision).astype(int), "could never be coded"),
         ("02.4", lambda p, precision: np.maximum(np.floor(p * 2**precision), 1), "they sum to"),
         ("02.4", lambda p, precision: np.maximum(np.floor(0.9 * p * 2**precision), 1), "they sum to"),
-        ("02.4", the_rest_to_the_last, "are wasted"),
+        ("02.4", a_tenth_for_everybody, "are wasted"),
         ("02.4", lambda p, precision: p * 2**precision, "whole numbers"),
         ("02.4", lambda p, precision: [2**precision - len(p) + 1] + [1] * (len(p) - 1), "are wasted"),
         ("02.4", lambda p, precision: [8, 5, 3], "give one frequency for each"),

@@ -8,11 +8,14 @@ every page that has no kernel) and as its poster, a PNG. Only the poster is kept
 kernel the panel.
 """
 
+import base64
 import copy
+import io
 import sys
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -43,19 +46,39 @@ def without_widget(output: nbformat.NotebookNode) -> nbformat.NotebookNode | Non
     return output if output.data else None
 
 
+def squeeze(notebook: nbformat.NotebookNode) -> None:
+    """Store every picture that has no transparent pixel in fewer bytes, the same pixels, where that is possible."""
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if "image/png" not in output.get("data", {}):
+            continue
+        before = base64.b64decode(output.data["image/png"])
+        picture, buffer = Image.open(io.BytesIO(before)), io.BytesIO()
+        if picture.mode == "RGBA" and picture.getextrema()[3] == (255, 255):
+            picture = picture.convert("RGB")
+        picture.save(buffer, "PNG", optimize=True)
+        if len(buffer.getvalue()) < len(before):
+            output.data["image/png"] = base64.b64encode(buffer.getvalue()).decode()
+
+
+def store(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Write a notebook cleaned and squeezed. (Squeezing is no part of `clean`: another zlib may find fewer bytes.)"""
+    notebook = clean(notebook)
+    squeeze(notebook)
+    nbformat.write(notebook, path)
+
+
 def main(arguments: list[str]) -> int:
     """Clean, or only check, the notebooks named on the command line; returns the exit code."""
     check, paths = "--check" in arguments, [Path(a) for a in arguments if a != "--check"]
     unclean = 0
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
-        cleaned = clean(notebook)
-        if cleaned == notebook:
+        if clean(notebook) == notebook:
             continue
         unclean += 1
         print(f"{path}: {'needs cleaning' if check else 'cleaned'}")
         if not check:
-            nbformat.write(cleaned, path)
+            store(notebook, path)
     return int(check and unclean > 0)
 
 

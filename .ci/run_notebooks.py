@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from clean_notebooks import clean
+from clean_notebooks import store
 
 ROOT = Path(__file__).parents[1]
 LONGEST = 600  # seconds for one cell
@@ -39,7 +39,7 @@ def run(path: Path, keep: bool, execute: Callable = execute) -> float:
     executed = execute(notebook, path.parent)
     seconds = time.perf_counter() - began
     if not keep:
-        nbformat.write(clean(executed), path)
+        store(executed, path)
     return seconds
 
 

@@ -1,14 +1,18 @@
 """Every notebook that is committed reads well without a kernel, and carries nothing that a reader does not need."""
 
+import base64
 import copy
 import importlib.util
+import io
 import re
 import statistics
 from itertools import pairwise
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from lic_lab.check import list_exercises
 from lic_lab.check.exercises import chapters
@@ -16,6 +20,7 @@ from lic_lab.check.exercises import chapters
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_BYTES = 1_500_000
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 MOST_LINES, MEDIAN_LINES = 25, 10
 
 spec = importlib.util.spec_from_file_location("clean_notebooks", ROOT / ".ci" / "clean_notebooks.py")
@@ -146,7 +151,7 @@ def dirty():
     cell = nbformat.v4.new_code_cell("panel", execution_count=1, metadata={"execution": {"a": "b"}, "tags": ["keep"]})
     cell.outputs = [
         output("display_data", {**live}),
-        output("execute_result", {**live, "image/png": "iVBORw0KGgo=", "image/jpeg": "/9g="}, execution_count=1),
+        output("execute_result", {**live, "image/png": DOT, "image/jpeg": "/9g="}, execution_count=1),
         output("execute_result", {"text/plain": "42"}, execution_count=1),
     ]
     book = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {"state": {"x": 1}}})
@@ -157,7 +162,7 @@ def dirty():
 def test_cleaning_keeps_pictures_and_numbers_and_drops_what_is_dead(dirty):
     before = copy.deepcopy(dirty)
     cell = cleaner.clean(dirty).cells[0]
-    assert [dict(output.data) for output in cell.outputs] == [{"image/png": "iVBORw0KGgo="}, {"text/plain": "42"}]
+    assert [dict(output.data) for output in cell.outputs] == [{"image/png": DOT}, {"text/plain": "42"}]
     assert cell.metadata == {"tags": ["keep"]}
     assert dirty == before, "cleaning works on a copy"
 
@@ -170,6 +175,24 @@ def test_cleaning_drops_widget_state_and_names_the_common_kernel(dirty):
 def test_cleaning_twice_changes_nothing_more(dirty):
     once = cleaner.clean(dirty)
     assert cleaner.clean(once) == once
+
+
+def test_storing_takes_fewer_bytes_for_the_same_pixels(tmp_path):
+    pixels = np.zeros((40, 60, 4), np.uint8)
+    pixels[..., 3], pixels[10:20, 5:50, 0] = 255, 200
+    half = pixels.copy()
+    half[0, 0, 3] = 7
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("figures")])
+    for array in (pixels, half):
+        buffer = io.BytesIO()
+        Pillow.fromarray(array).save(buffer, "PNG", compress_level=0)
+        data = {"image/png": base64.b64encode(buffer.getvalue()).decode()}
+        book.cells[0].outputs.append(nbformat.v4.new_output("display_data", data))
+    cleaner.store(book, tmp_path / "book.ipynb")
+    stored = nbformat.read(tmp_path / "book.ipynb", as_version=4).cells[0].outputs
+    for array, output in zip((pixels[..., :3], half), stored, strict=True):
+        file = base64.b64decode(output.data["image/png"])
+        assert np.array_equal(np.asarray(Pillow.open(io.BytesIO(file))), array) and len(file) < 1000
 
 
 def test_checking_reports_and_leaves_the_file_alone(dirty, tmp_path, capsys):

@@ -117,8 +117,9 @@ class Chart:
         return figure
 
     def draw(self, width: int = 460) -> Pillow.Image:
-        """Give the chart as a picture of `width` pixels."""
-        return figure_picture(self.figure(), width)
+        """Give the chart as a picture of `width` pixels, its text as large however small it is."""
+        inches = width / 78
+        return figure_picture(self.figure((inches, 0.68 * inches)), width)
 
     def _finite(self, line: Line) -> Line:
         """The line with NaN for everything that its axes cannot show."""
@@ -172,7 +173,7 @@ class _Frame:
     AIR = 0.06  # of the range, beyond the curves
 
     def __init__(self, chart: Chart, xs: Sequence[float], ys: Sequence[float]):
-        self.TOP, self.height = 32 if chart.title else 14, 258
+        self.TOP, self.height = 44 if chart.title else 26, 258
         self.x = _Scale(xs, chart.xlim, chart.log_x, (self.LEFT, self.RIGHT), 0.02)
         self.y = _Scale(ys, chart.ylim, chart.log_y, (self.BOTTOM, self.TOP), self.AIR)
         self.box = f"M{self.LEFT} {self.TOP - 6}H{self.RIGHT + 6}V{self.BOTTOM + 6}H{self.LEFT - 6}V{self.TOP - 6}Z"
@@ -192,8 +193,8 @@ class _Frame:
         if chart.title:
             parts.append(f'<text x="{middle}" y="14" text-anchor="middle" {text} font-weight="600">')
             parts.append(f"{escape(chart.title)}</text>")
-        words = f'{text} font-weight="600" paint-order="stroke" stroke="var(--jp-layout-color0, Canvas)"'
-        parts.append(f'<text x="{self.LEFT + 6}" y="{self.TOP + 9}" {words} stroke-width="3">{escape(chart.y)}</text>')
+        words = f'{text} font-weight="600">{escape(chart.y)}'
+        parts.append(f'<text x="4" y="{self.TOP - 12}" {words}</text>')
         return "".join(parts)
 
 
@@ -230,7 +231,7 @@ def _legend(frame: _Frame, lines: Sequence[Line]) -> Iterator[tuple[int, str]]:
     """Give (row, SVG) for the name of each line, from left to right, as many to a row as fit."""
     x, row = frame.LEFT, 0
     for line in lines:
-        width = 30 + 6.2 * len(line.label)
+        width = 38 + 6.4 * len(line.label)
         if x + width > frame.RIGHT and x > frame.LEFT:
             x, row = frame.LEFT, row + 1
         y, ink = frame.BOTTOM + 48 + 16 * row, _ink(line.color)

@@ -42,7 +42,7 @@ class FieldClicker(Explorer):
     `side` x `side` pixels are looked at.   layer: of each model's transform its output, or the last layer at another
     size, where it has one.   A model can be switched off.
     Shown is the mean absolute gradient over the three colours (`probes.receptive_field.gradient_map`), its largest
-    value 1, with the squares around the feature that hold 50 % and 90 % of it. A module is looked at in the mode it is
+    value 1, with the squares around the place that hold 50 % and 90 % of it. A module is looked at in the mode it is
     in: call `.eval()` first where it has batch normalisation or dropout.
     Raises LicLabError where there is nothing to look into, and where `side` is no multiple of 64.
     """
@@ -77,37 +77,32 @@ class FieldClicker(Explorer):
         if not fields:
             having = ", ".join(label for label, found in self.layers.items() if layer in found)
             raise LicLabError(f"no model that is switched on has this layer: switch on {having}")
-        spots = {label: over(place, self.layers[label][layer][1])[1] for label in fields}
-        maps = [field_picture(field, spots[label], log=log, title=label) for label, field in fields.items()]
+        at = tuple(p + BLOCK // 2 for p in place)
+        maps = [field_picture(field, at, log=log, title=label) for label, field in fields.items()]
         without = [label for label in on if label not in fields]
-        return [*maps, self.chart(fields, spots), numbers(fields, spots, without)]
+        return [*maps, self.chart(fields, at), numbers(fields, at, without)]
 
     def field(self, label: str, layer: str | int, place: tuple[int, int]) -> Tensor:
         """Give the gradient map (h, w) of a model's feature at a pixel (row, column); the last ones are remembered."""
         key = label, layer, place
         if key not in self.maps:
             module, stride = self.layers[label][layer]
+            at = tuple((p + BLOCK // 2) // stride for p in place)  # the feature over the middle of the marked square
             if len(self.maps) >= KEPT:
                 self.maps.pop(next(iter(self.maps)))
-            self.maps[key] = gradient_map(self.transforms[label], self.x, of=module, at=over(place, stride)[0])
+            self.maps[key] = gradient_map(self.transforms[label], self.x, of=module, at=at)
         return self.maps[key]
 
-    def chart(self, fields: Mapping[str, Tensor], spots: Mapping[str, tuple[int, int]]) -> Chart:
-        """Show how much of each field lies inside a square around its spot (row, column), over the square's side."""
+    def chart(self, fields: Mapping[str, Tensor], at: tuple[int, int]) -> Chart:
+        """Show how much of each field lies inside a square around `at`, over the side of the square."""
         looks, lines = colors(self.transforms), []
         for label, field in fields.items():
-            sides, shares = inside_squares(field, spots[label])
+            sides, shares = inside_squares(field, at)
             lines.append(Line(sides, 100 * shares, label, looks[label]))
         return Chart(
             lines, x="side of the square around the place (pixels)", y="inside (%)", log_x=True, ylim=(0, 101),
             title="How much lies inside",
         )  # fmt: skip
-
-
-def over(place: tuple[int, int], stride: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Give the feature over the middle of the square marked at a place (row, column), and its own middle in pixels."""
-    feature = tuple((p + BLOCK // 2) // stride for p in place)
-    return feature, tuple(f * stride + stride // 2 for f in feature)
 
 
 def middle(picture: np.ndarray, side: int) -> np.ndarray:
@@ -214,14 +209,13 @@ def inside_squares(field: Tensor, at: tuple[int, int]) -> tuple[np.ndarray, np.n
     return 2 * np.arange(len(shares)) + 1, shares
 
 
-def numbers(fields: Mapping[str, Tensor], spots: Mapping[str, tuple[int, int]], without: Sequence[str] = ()) -> Table:
-    """Give the sides that hold 50 and 90 % of each field around its spot, and what lies outside of 65 x 65 pixels.
+def numbers(fields: Mapping[str, Tensor], at: tuple[int, int], without: Sequence[str] = ()) -> Table:
+    """Give the sides that hold 50 and 90 % around a place, and what lies outside of 65 x 65 pixels.
 
     without: models that have no such layer; the table says so.
     """
     rows = []
     for label, field in fields.items():
-        at = spots[label]
         sides, shares = inside_squares(field, at)
         far = 1 - shares[np.searchsorted(sides, FAR)]
         rows.append([label, *(f"{effective_side(field, share, at=at)}" for share in SHARES), f"{far:.2%}"])

@@ -10,9 +10,9 @@ from lic_lab.errors import LicLabError
 from lic_lab.models.checkpoints import shipped
 from lic_lab.models.presets import build
 from lic_lab.plots.palette import style
-from lic_lab.plots.views import Chart, Picture, Table
-from lic_lab.probes.receptive_field import gradient_map
-from lic_lab.widgets.field_clicker import BLOCK, FieldClicker, inside_squares, layers, transforms
+from lic_lab.plots.views import Chart, Picture, Table, heat
+from lic_lab.probes.receptive_field import effective_side, gradient_map
+from lic_lab.widgets.field_clicker import BLOCK, FieldClicker, colors, field_picture, inside_squares, layers, transforms
 
 
 @pytest.fixture
@@ -34,6 +34,15 @@ def wide(narrow):
 @pytest.fixture
 def clicker(narrow, wide, picture):
     return FieldClicker({"narrow": narrow, "wide": wide}, picture, side=128)
+
+
+class Through(nn.Module):
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    def forward(self, x):
+        return self.change(x[:, :, ::2, ::2])
 
 
 def kinds(clicker):
@@ -75,6 +84,28 @@ def test_what_was_clicked_once_is_remembered(clicker, monkeypatch):
     clicker.controls["place"].value = (16, 16)
     clicker.controls["log"].value = False
     assert "TypeError" not in clicker.status.value and clicker.views[0].scale.high == 1.0
+
+
+def test_only_the_last_maps_are_remembered(clicker, monkeypatch):
+    monkeypatch.setattr("lic_lab.widgets.field_clicker.KEPT", 4)
+    for column in (0, 16, 32, 48):
+        clicker.controls["place"].value = (0, column)
+    assert {place for _, _, place in clicker.maps} == {(0, 32), (0, 48)}
+
+
+def test_all_that_is_seen_lies_in_the_largest_square(clicker):
+    for line in clicker.views[-2].lines:
+        assert np.isclose(line.y[-1], 100) and (np.diff(line.y) >= -1e-9).all()
+
+
+def test_a_map_shows_the_field_with_its_largest_value_1_and_two_empty_squares():
+    field = torch.rand(41, 41, generator=torch.Generator().manual_seed(0)) ** 4 / 50
+    plain = heat(field / field.max(), low=0.0, high=1.0).image
+    image = field_picture(field, (20, 20), log=False, title="").image
+    rows, columns = np.indices(field.shape)
+    reach = np.maximum(abs(rows - 20), abs(columns - 20))
+    sides = [effective_side(field, share, at=(20, 20)) for share in (0.5, 0.9)]
+    assert set(reach[(image != plain).any(axis=-1)]) == {side // 2 + 1 for side in sides}
 
 
 def test_an_earlier_layer_sees_less(clicker):
@@ -131,6 +162,12 @@ def test_by_default_the_shipped_models_of_single_pictures_are_looked_into():
     ("given", "mend"),
     [
         ({"models": {}}, "give models"),
+        ({"models": ["charm"]}, "by their labels"),
+        ({"models": {"pairs": "bisic"}}, "single ones"),
+        ({"models": {"ten": nn.Conv2d(10, 3, 3)}}, "cannot read a picture"),
+        ({"models": {"cut": Through(lambda x: x.detach())}}, "passes no gradient on"),
+        ({"models": {"nan": Through(lambda x: x * float("nan"))}}, "nan is no number"),
+        ({"side": 64.0}, "multiple of 64"),
         ({"models": {"jpeg": "jpeg"}}, "give a learned codec"),
         ({"models": {"pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())}}, "gives no map of features"),
         ({"side": 100}, "multiple of 64"),
@@ -140,6 +177,23 @@ def test_by_default_the_shipped_models_of_single_pictures_are_looked_into():
 def test_what_cannot_be_looked_into_is_refused_with_the_mend(picture, narrow, given, mend):
     with pytest.raises(LicLabError, match=mend):
         FieldClicker(**{"models": {"narrow": narrow}, "picture": picture, "side": 128, **given})
+
+
+def test_a_codec_keeps_its_colour_and_no_two_lines_share_one():
+    labels = ["charm", "windows", "CMamba (learned)", "charm (untrained)", "cmamba2"]
+    found = colors(labels)
+    assert found["charm"] == style("charm").color and found["CMamba (learned)"] == style("cmamba").color
+    assert len(set(found.values())) == len(labels)
+
+
+def test_the_squares_are_drawn_around_the_place_that_was_clicked(clicker):
+    clicker.controls["place"].value = (16, 96)
+    field = clicker.field("narrow", "output", (16, 96))
+    reach = effective_side(field, 0.9, at=(24, 104)) // 2 + 1
+    image = clicker.views[0].image
+    corners = [image[24 + y * reach, 104 + x * reach] for y in (-1, 1) for x in (-1, 1)]
+    assert all(tuple(corner) == (255, 255, 255) for corner in corners)
+    assert f"90% in {2 * reach - 1} x {2 * reach - 1} px" in clicker.views[0].note
 
 
 def test_the_poster_names_the_models_and_the_place(clicker):

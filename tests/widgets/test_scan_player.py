@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from lic_lab.errors import LicLabError
 from lic_lab.ops.orders import cross_scan
 from lic_lab.ops.selective_scan import selective_scan
-from lic_lab.widgets.scan_player import COLORS, ROUTES, ScanPlayer, remembered, routes
+from lic_lab.widgets.scan_player import COLORS, ROUTES, ScanPlayer, faded, remembered, routes
 
 
 @pytest.fixture
@@ -35,6 +35,11 @@ def test_every_route_reads_every_pixel_once(name):
 
 def test_the_cross_scan_is_that_of_the_blocks():
     assert np.array_equal(routes("cross-scan", 5, 7), cross_scan(5, 7).numpy())
+
+
+def test_both_ways_is_a_route_and_its_mirror_in_time():
+    ahead, behind = routes("both ways", 4, 3)
+    assert np.array_equal(behind, ahead[::-1])
 
 
 def test_an_order_of_the_library_without_a_group_is_one_route():
@@ -79,9 +84,28 @@ def test_only_the_orders_asked_for_can_play(picture):
         player.order = "snake"
 
 
-def test_a_position_beyond_the_end_is_the_last_token(player):
+def test_a_position_beyond_an_end_is_the_token_there(player):
     player.position = 10_000
     assert player.position == 95
+    player.position = -3
+    assert player.position == 0
+
+
+def test_one_order_needs_no_list_and_what_the_player_makes_itself_cannot_be_given(picture):
+    player = ScanPlayer(picture, "snake", size=12, shape=(3, 3))
+    assert list(player.routes) == ["snake"] and player.shape == (12, 8)
+
+
+@pytest.mark.parametrize("speed", [0.5, float("nan"), float("inf")])
+def test_a_speed_that_cannot_be_followed_is_refused(player, speed):
+    with pytest.raises(LicLabError, match="give 1 to"):
+        player.speed = speed
+
+
+def test_a_still_of_an_order_that_does_not_play_is_drawn_and_an_unknown_one_refused(player):
+    assert player.still("column", 10_000).shape == (48, 32, 3)
+    with pytest.raises(LicLabError, match="choose one of"):
+        player.still("zigzag", 3)
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, 1.5, -0.2])
@@ -94,7 +118,10 @@ def test_a_decay_that_does_not_fade_is_refused(player, decay):
     ("given", "mend"),
     [
         ({"picture": np.zeros((4, 4))}, "use read_image first"),
+        ({"picture": np.zeros((0, 4, 3), np.uint8)}, "nothing to read"),
         ({"size": 65}, "give 2 to 64"),
+        ({"size": 2.5}, "give 2 to 64"),
+        ({"sped": 4}, "no 'sped': give order"),
         ({"orders": ()}, "give orders"),
         ({"orders": ("zigzag",)}, "choose one of raster"),
     ],
@@ -118,6 +145,28 @@ def test_a_still_shows_grey_what_was_not_read_and_colour_where_the_scan_is(pictu
     unread = still[30:, :].reshape(-1, 3)
     assert (unread.max(axis=1) == unread.min(axis=1)).all()
     assert tuple(bytes.fromhex(COLORS[0][1:])) in {tuple(pixel) for pixel in still[:12, :12].reshape(-1, 3)}
+
+
+def drawn(position, decay):
+    red = np.full((4, 6, 3), (255, 0, 0), np.uint8)
+    return faded(red, routes("raster", 4, 6), position, decay, 12).astype(int)
+
+
+def test_a_still_pales_with_what_is_forgotten():
+    still = drawn(15, 0.5)
+    corner = {token: tuple(still[12 * (token // 6) + 1, 12 * (token % 6) + 1]) for token in (0, 13, 15, 23)}
+    assert corner[15] == (255, 0, 0)  # just read: as it is
+    assert corner[13] == (255, 180, 180)  # a quarter is left, and 6 % are always seen
+    assert corner[0] == (255, 240, 240)
+    assert corner[23] == (207, 207, 207)  # not read: its grey, 28 % of it
+
+
+def test_a_still_frames_the_token_and_draws_the_route_but_no_jump():
+    route = tuple(bytes.fromhex(COLORS[0][1:]))
+    still = drawn(15, 0.9)  # row 2, column 3
+    assert tuple(still[30, 30]) == tuple(still[30, 54]) == tuple(still[42, 48]) == route  # the frame
+    assert tuple(still[30, 24]) == route  # the way from column 1 to column 2
+    assert tuple(still[24, 36]) != route  # half way from the end of row 1 to the start of row 2
 
 
 def test_both_sides_speak_of_the_same_traits_and_colours():

@@ -19,10 +19,10 @@ from lic_lab.plots.grid import PAPER, SOFT, font
 from lic_lab.plots.views import Chart, Picture, Table, png, still
 from lic_lab.widgets.controls import words
 from lic_lab.widgets.panel import Panel, Progress, Status, visible_errors
-from lic_lab.widgets.picker import PictureBox
+from lic_lab.widgets.picker import Picker, PictureBox
 
 HERE = Path(__file__).parent
-KEPT = 256  # answers that are remembered
+KEPT = 64  # answers that are remembered, some half a megabyte each
 SHEET, COLUMN, GAP = 800, 240, 14  # pixels of a poster: its width, the least width of a view, between views
 
 
@@ -112,7 +112,7 @@ class Explorer(Panel):
 
     def poster(self) -> bytes:
         """What is shown now, as a PNG, with a line that says what can be moved."""
-        shown = [box.picture for box in self.picked] + self.views
+        shown = [box.marked if isinstance(box, Picker) else box.picture for box in self.picked] + self.views
         columns = max(1, min(len(shown), SHEET // COLUMN))
         width = (SHEET - GAP * (columns - 1)) // columns
         rows = [[still(view, width) for view in shown[k : k + columns]] for k in range(0, len(shown), columns)]

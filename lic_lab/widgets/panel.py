@@ -50,9 +50,9 @@ def visible_errors(callback: Callable) -> Callable:
         try:
             return callback(self, *args, **kwargs)
         except LicLabError as error:
-            self.status.alarm(str(error))
+            self.status.alarm(" ".join(str(error).split()))
         except Exception as error:
-            self.status.alarm(f"{type(error).__name__} in {callback.__name__}: {error}")
+            self.status.alarm(" ".join(f"{type(error).__name__} in {callback.__name__}: {error}".split()))
         return None
 
     return guarded

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import anywidget
 import numpy as np
 import traitlets
+from PIL import Image as Pillow
+from PIL import ImageDraw
 
 from lic_lab.plots.views import Picture, png
 
@@ -68,6 +71,18 @@ class Picker(PictureBox):
         """Give the multiples of `step` at or before a place (row, column), inside a picture of `size` (h, w)."""
         most = ((length - 1) // step for length in size)
         return tuple(min(max(int(p) // step, 0), last) * step for p, last in zip(place, most, strict=True))
+
+    @property
+    def marked(self) -> Picture:
+        """The picture with the chosen place framed in white and black, for a still."""
+        shown = Pillow.fromarray(self.picture.image).convert("RGB")
+        (row, column), side = self.value, max(self.side, 5)
+        pen = ImageDraw.Draw(shown)
+        for grown, color in ((1, "white"), (2, "black")):
+            pen.rectangle(
+                (column - grown, row - grown, column + side - 1 + grown, row + side - 1 + grown), outline=color
+            )
+        return replace(self.picture, image=np.asarray(shown))
 
     def show(self, picture: Picture | np.ndarray) -> None:
         """Put another picture in this place; a mark that would be outside moves to its border."""

@@ -235,7 +235,7 @@ class Player {
     cancelAnimationFrame(this.frame);
     const playing = this.get("playing");
     this.play.textContent = playing ? "❚❚ Pause" : "▶ Play";
-    if (!playing) return;
+    if (!playing) return this.model.save_changes(); // where it stopped
     this.anchor();
     this.frame = requestAnimationFrame(() => this.tick());
   }

@@ -40,3 +40,10 @@ def test_a_place_outside_moves_to_the_last_one_inside(image):
 
 def test_an_array_gets_its_label_as_title(image):
     assert Picker(image, label="Photograph").about["title"] == "Photograph"
+
+
+def test_a_still_shows_the_place_and_leaves_the_rest_as_it_is(image):
+    marked = Picker(image, at=(16, 32), step=16, side=16).marked.image
+    changed = np.argwhere((marked != image).any(axis=2))
+    assert changed.min(axis=0).tolist() == [14, 30] and changed.max(axis=0).tolist() == [33, 49]
+    assert np.array_equal(marked[16:32, 32:48], image[16:32, 32:48])

@@ -20,6 +20,7 @@ from lic_lab.plots.wavelets import GREY, pyramid_image
 from lic_lab.probes.wavelets import KINDS, energy_shares, keep_bands, named_bands
 from lic_lab.widgets.controls import choose, slide, switch
 from lic_lab.widgets.explorer import Explorer
+from lic_lab.widgets.panel import visible_errors
 from lic_lab.widgets.sweep import shrink
 
 LEVELS = (1, 2, 3, 4)
@@ -41,13 +42,14 @@ class WaveletExplorer(Explorer):
         if longest < 1:
             raise LicLabError(f"a picture of {longest} pixels cannot be shown: give longest=1 or more")
         picture = bundled_images()["astronaut"] if picture is None else read_image(picture)
-        x, missing = image_to_tensor(shrink(picture, longest)), ""
+        x = image_to_tensor(shrink(picture, longest))
+        self.missing = ""  # why no latent can be chosen
         self.maps: dict[str, Tensor] = {"picture": x[0]}
         self.found: dict[tuple, tuple] = {}
         try:
             self.maps |= strongest_channels(load_model(model) if isinstance(model, str) else model, x, channels)
         except LicLabError as error:
-            missing = str(error)
+            self.missing = str(error)
         keeps = {kind: switch(f"keep {kind}") for kind in KINDS}
         super().__init__(
             self.look,
@@ -57,7 +59,13 @@ class WaveletExplorer(Explorer):
             levels=slide(LEVELS, "Levels", start=2),
             **keeps,
         )
-        self.status.say(missing)
+        self.status.say(self.missing)
+
+    @visible_errors
+    def on_move(self, change=None) -> None:
+        """Follow a handle; why there is no latent stays on the status line."""
+        self.put(self.ask(self.values))
+        self.status.say(self.missing)
 
     def look(self, of: str, wavelet: str, levels: int, **keep: bool) -> list:
         """Give the pyramid as one picture, what the kept bands give back, and the energies as a table."""

@@ -54,7 +54,8 @@ def test_the_parts_of_a_partitioned_block_have_all_channels_between_them_and_are
     assert torch.allclose(x + found[f"{path}.fuse"].maps, found[path].maps)
     with torch.no_grad():
         expected = model.get_submodule(path).near(found[f"{path}.partition.near"].maps)
-    assert torch.equal(found[f"{path}.near"].maps, expected)
+        scanned = model.get_submodule(path).far(found[f"{path}.partition.far"].maps)
+    assert torch.equal(found[f"{path}.near"].maps, expected) and torch.equal(found[f"{path}.far"].maps, scanned)
 
 
 def test_what_a_bidirectional_scan_adds_is_a_map():

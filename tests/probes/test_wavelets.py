@@ -25,6 +25,11 @@ def test_the_shares_add_up_to_one_and_do_not_depend_on_the_mean(x):
     assert energy_shares(x + 40, 3, "9/7") == pytest.approx(shares)
 
 
+def test_the_mean_of_every_channel_is_taken_out_by_itself(x):
+    lifted = x + torch.linspace(0, 50, x.shape[-3]).reshape(-1, 1, 1)
+    assert x.shape[-3] > 1 and energy_shares(lifted, 2) == pytest.approx(energy_shares(x, 2))
+
+
 def test_haar_shares_are_those_of_the_variance():
     x = torch.randn(64, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     vertical = x[:, 0::2] - x[:, 1::2]  # what changes along the width

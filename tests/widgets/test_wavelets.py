@@ -94,6 +94,8 @@ def test_without_weights_the_picture_is_there_and_the_reason_is_said(image, monk
     monkeypatch.setattr("lic_lab.models.checkpoints.weights_path", lambda name: tmp_path / name)
     explorer = WaveletExplorer(image, "cmamba")
     assert list(explorer.maps) == ["picture"] and "weights" in explorer.status.value
+    move(explorer, HH=False)
+    assert "weights" in explorer.status.value  # and not only until something is moved
 
 
 @pytest.mark.parametrize("model", ["jpeg", "nope", build("bisic", "tiny")])

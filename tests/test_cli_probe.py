@@ -90,6 +90,12 @@ def test_disparity_is_measured_against_the_truth_and_against_knowing_nothing(run
     assert all(block["median_error"] >= 0 and block["constant_error"] > 0 for block in found.values())
 
 
+def test_a_model_without_weights_is_refused_with_the_mend(run, no_weights):
+    result = run("probe spectrum charm photo.png --out out")
+    assert result.exit_code == 2 and "no trained weights" in result.output and "lic-lab train charm" in result.output
+    assert not Path("out").exists()
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -97,7 +103,6 @@ def test_disparity_is_measured_against_the_truth_and_against_knowing_nothing(run
         ("probe partition charm photo.png --preset tiny --out out", ["has no channel partition"]),
         ("probe disparity charm photo.png --preset tiny --out out", ["has no mutual attention"]),
         ("probe spectrum nope photo.png --out out", ["nope"]),
-        ("probe spectrum cmamba photo.png --out out", ["no trained weights"]),
         ("probe bits charm photo.png --preset tiny --rate 9 --out out", ["off the ladder"]),
         ("probe spectrum charm photo.png --preset tiny --side 512 --out out", ["no square of 512 pixels"]),
         ("probe field charm nothing.png --preset tiny --out out", ["nothing.png"]),

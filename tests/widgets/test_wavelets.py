@@ -90,8 +90,7 @@ def test_the_strongest_channels_come_first_and_fill_the_range(image):
     assert all((x.min(), x.max()) == (0, 1) for x in found.values())
 
 
-def test_without_weights_the_picture_is_there_and_the_reason_is_said(image, monkeypatch, tmp_path):
-    monkeypatch.setattr("lic_lab.models.checkpoints.weights_path", lambda name: tmp_path / name)
+def test_without_weights_the_picture_is_there_and_the_reason_is_said(image, no_weights):
     explorer = WaveletExplorer(image, "cmamba")
     assert list(explorer.maps) == ["picture"] and "weights" in explorer.status.value
     move(explorer, HH=False)

@@ -183,11 +183,18 @@ class Notebook:
         return stage[:, columns[0] : columns[-1] + 1, :3]
 
     def theme(self, name: str) -> None:
-        """Change JupyterLab's theme to "light" or "dark" and wait until it is there."""
+        """Change JupyterLab's theme to "light" or "dark" and wait until it is there.
+
+        The splash screen that JupyterLab shows meanwhile must be gone too: a change during it makes JupyterLab itself
+        remove a node twice.
+        """
         change = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
         self.page.evaluate(change, THEMES[name])
         self.page.wait_for_function(
-            "(light) => document.body.dataset.jpThemeLight === light", arg=str(name == "light").lower()
+            """(name) => document.body.dataset.jpThemeLight === String(name === "light")
+                && [...document.querySelectorAll("link[rel=stylesheet]")].every((link) => link.href.includes(name))
+                && !document.getElementById("jupyterlab-splash")""",
+            arg=name,
         )
 
     def screenshots(self, folder: Path, stem: str) -> list[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
+import torch
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
@@ -22,6 +23,7 @@ from lic_lab.evaluation.curves import read_rows
 from lic_lab.evaluation.means import Curve
 from lic_lab.evaluation.reading import MEAN, Curves, nearest, quality_at, read_at
 from lic_lab.metrics.quality import psnr
+from lic_lab.models.checkpoints import load_model, shipped
 from lic_lab.plots.grid import PAPER, SOFT, font
 from lic_lab.plots.rd import AXES, PUBLISHED, RATE, looks, measured_reach, rd_figure, rd_points
 from lic_lab.plots.rd_html import rd_traces, trace_look
@@ -304,10 +306,13 @@ def setting(curve: Curve, number: int) -> str:
 
 
 def setting_at(curve: Curve, bpp: float) -> str:
-    """What gives a rate: the rate point of learned codecs, whose knob has no steps, else the nearest measured point."""
-    if curve.name in learned.names() and not math.isnan(point := quality_at(curve, bpp)):
-        return f"rate point ≈ {point:.2f}"
-    return setting(curve, nearest(curve, bpp))
+    """What gives a rate: lambda and rate point of learned codecs, whose knob has no steps, else the nearest point."""
+    if curve.name not in learned.names() or math.isnan(point := quality_at(curve, bpp)):
+        return setting(curve, nearest(curve, bpp))
+    words = f"rate point ≈ {point:.2f}"
+    if curve.name not in shipped():
+        return words
+    return f"λ ≈ {load_model(curve.name).lambda_for_rate(torch.tensor([point])).item():.2g} · {words}"
 
 
 def on_this_machine() -> dict[str, Path]:

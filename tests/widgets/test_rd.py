@@ -15,6 +15,7 @@ from lic_lab.errors import LicLabError
 from lic_lab.evaluation.curves import bd_table, read_rows, write_rows
 from lic_lab.metrics.quality import psnr
 from lic_lab.metrics.rate import bpp
+from lic_lab.models.checkpoints import load_model
 from lic_lab.widgets.rd import OTHERS, RDExplorer
 
 PICTURES = {
@@ -180,8 +181,9 @@ def test_a_published_curve_can_be_the_anchor(kodak):
 def test_a_learned_codec_is_read_at_its_rate_point(kodak):
     rows = read_rows(data_path("results", "kodak.csv"))
     points = sorted({row["quality"] for row in rows if row["codec"] == "charm"})
-    found = re.fullmatch(r"rate point ≈ (\d\.\d\d)", said(kodak)["ChARM (learned)"][2])
-    assert points[0] < float(found[1]) < points[-1]
+    found = re.fullmatch(r"λ ≈ ([\d.]+) · rate point ≈ (\d\.\d\d)", said(kodak)["ChARM (learned)"][2])
+    assert points[0] < float(found[2]) < points[-1]
+    assert load_model("charm").rate_for_lambda(float(found[1])) == pytest.approx(float(found[2]), abs=0.1)
 
 
 def test_every_metric_and_picture_can_be_shown_without_trouble(kodak):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from pathlib import Path
 
 import anywidget
 import ipywidgets as widgets
@@ -18,10 +17,9 @@ from PIL import ImageDraw
 from lic_lab.plots.grid import PAPER, SOFT, font
 from lic_lab.plots.views import Chart, Picture, Table, png, still
 from lic_lab.widgets.controls import words
-from lic_lab.widgets.panel import Panel, Progress, Status, visible_errors
+from lic_lab.widgets.panel import Panel, Progress, Status, front, visible_errors
 from lic_lab.widgets.picker import Picker, PictureBox
 
-HERE = Path(__file__).parent
 KEPT = 64  # answers that are remembered, some half a megabyte each
 SHEET, COLUMN, GAP = 800, 240, 14  # pixels of a poster: its width, the least width of a view, between views
 
@@ -134,8 +132,8 @@ class Explorer(Panel):
 class Manners(anywidget.AnyWidget):
     """What all explorers share, as an invisible part of a panel: their look, and what `explorer.js` does."""
 
-    _esm = (HERE / "explorer.js").read_text("utf-8")
-    _css = (HERE / "explorer.css").read_text("utf-8")
+    _esm = front("explorer.js")
+    _css = front("explorer.css")
 
 
 def manners() -> Manners:

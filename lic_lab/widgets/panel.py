@@ -5,10 +5,18 @@ import html
 import time
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 
 import ipywidgets as widgets
 
 from lic_lab.errors import LicLabError
+
+HERE = Path(__file__).parent
+
+
+def front(*names: str) -> str:
+    """Join files of this folder into one script or style sheet for the browser; `page.js` has what scripts share."""
+    return "\n".join((HERE / name).read_text("utf-8") for name in names)
 
 
 class Poster:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -12,15 +11,14 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from lic_lab.plots.views import Picture, png
-
-HERE = Path(__file__).parent
+from lic_lab.widgets.panel import front
 
 
 class PictureBox(anywidget.AnyWidget):
     """Show a `Picture`, title, note and scale included; `show` replaces it in one message."""
 
-    _esm = (HERE / "picture.js").read_text("utf-8")
-    _css = (HERE / "picture.css").read_text("utf-8")
+    _esm = front("page.js", "picture.js")
+    _css = front("picture.css")
 
     png = traitlets.Bytes().tag(sync=True)
     about = traitlets.Dict().tag(sync=True)

@@ -4,15 +4,6 @@
 
 const HINT = "Arrow keys move the mark, with Shift eight times as far.";
 
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
 class PictureView {
   constructor(model, el) {
     this.model = model;

@@ -17,24 +17,6 @@ const KEYS = [
   ["Click", "go to a token, in the picture or in the strip"],
 ];
 
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
-// JupyterLab takes letters and digits as commands unless the focused element itself says not to.
-function button(text, title, onclick) {
-  const node = element("button", { type: "button", title, "data-lm-suppress-shortcuts": "true" }, text);
-  node.onclick = onclick;
-  return node;
-}
-
-function group(name, ...children) {
-  return element("div", { class: "lic-group", role: "group", "aria-label": name }, ...children);
-}
-
 // The neighbour of a value in a list, upwards (1) or downwards (-1).
 function beside(list, value, direction) {
   const near = list.reduce((best, entry, i) => (Math.abs(entry - value) < Math.abs(list[best] - value) ? i : best), 0);

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -19,9 +18,8 @@ from lic_lab.datasets.bundled import bundled_images
 from lic_lab.errors import LicLabError
 from lic_lab.ops.orders import order
 from lic_lab.plots.grid import INK, PAPER, SOFT, font
-from lic_lab.widgets.panel import Poster
+from lic_lab.widgets.panel import Poster, front
 
-HERE = Path(__file__).parent
 ROUTES = {  # what a block that scans in this order reads: one sequence or several
     "raster": ("raster",),
     "both ways": ("raster", "reverse"),
@@ -67,8 +65,8 @@ class ScanPlayer(Poster, anywidget.AnyWidget):
     that does not exist; a position outside is the nearest token.
     """
 
-    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("scan_stage.js", "scan_player.js"))
-    _css = "\n".join((HERE / name).read_text("utf-8") for name in ("viewer.css", "scan_player.css"))
+    _esm = front("page.js", "scan_stage.js", "scan_player.js")
+    _css = front("viewer.css", "scan_player.css")
 
     pixels = traitlets.Bytes().tag(sync=True)  # h * w * 3, row by row
     shape = traitlets.Tuple(traitlets.Int(), traitlets.Int()).tag(sync=True)

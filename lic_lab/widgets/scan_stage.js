@@ -6,8 +6,6 @@ const COLORS = ["#2b8cf0", "#d07a24", "#c2258c", "#0e7c3f"];
 const SIDE = 384; // CSS pixels of the picture's longer side, at most
 const [UNREAD, FORGOTTEN, TRAIL] = [0.28, 0.06, 0.3]; // opacities, and what must be left for the route to be drawn
 
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
 class ScanStage {
   constructor(canvas, get) {
     this.canvas = canvas;

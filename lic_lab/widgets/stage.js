@@ -6,8 +6,6 @@
 const MAX_SCALE = 32; // screen pixels per picture pixel
 const LEAST_HEIGHT = 160; // CSS pixels, so that labels and divider always have room
 
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
 class Stage {
   constructor(canvas, get) {
     this.canvas = canvas;

@@ -25,24 +25,6 @@ const CLOSE = 18; // CSS pixels around the divider in which a drag takes hold of
 const PICTURES = "change:a change:b change:about_a change:about_b";
 const VIEW = "change:mode change:split change:zoom change:center change:gain change:name";
 
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
-// JupyterLab takes letters and digits as commands unless the focused element itself says not to.
-function button(text, title, onclick) {
-  const node = element("button", { type: "button", title, "data-lm-suppress-shortcuts": "true" }, text);
-  node.onclick = onclick;
-  return node;
-}
-
-function group(name, ...children) {
-  return element("div", { class: "lic-group", role: "group", "aria-label": name }, ...children);
-}
-
 class Viewer {
   constructor(model, el) {
     this.model = model;

@@ -6,7 +6,6 @@ module.
 
 import io
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -17,9 +16,8 @@ from PIL import ImageDraw
 from lic_lab.errors import LicLabError
 from lic_lab.plots.grid import INK, PAPER, SOFT, font
 from lic_lab.plots.palette import style
-from lic_lab.widgets.panel import Poster
+from lic_lab.widgets.panel import Poster, front
 
-HERE = Path(__file__).parent
 POSTER = 320  # longest side of a poster in pixels
 MODES = ("split", "side", "flicker", "difference")
 
@@ -56,8 +54,8 @@ class Viewer(Poster, anywidget.AnyWidget):
     pictures.
     """
 
-    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("stage.js", "viewer.js"))
-    _css = (HERE / "viewer.css").read_text("utf-8")
+    _esm = front("page.js", "stage.js", "viewer.js")
+    _css = front("viewer.css")
 
     a = traitlets.Bytes().tag(sync=True)
     b = traitlets.Bytes().tag(sync=True)

@@ -4,6 +4,8 @@ A panel that joins `lic_lab.widgets` joins the GALLERY too; the first test sees 
 """
 
 import io
+import shutil
+import subprocess
 from functools import cache
 
 import ipywidgets as widgets
@@ -15,6 +17,10 @@ import lic_lab.widgets as room
 from lic_lab.datasets.bundled import bundled_images
 from lic_lab.models.presets import build
 from lic_lab.plots.views import Picture
+from lic_lab.widgets.explorer import Manners
+from lic_lab.widgets.picker import Picker
+from lic_lab.widgets.scan_player import ScanPlayer
+from lic_lab.widgets.viewer import Viewer
 
 FACE = bundled_images()["astronaut"][100:228, 120:248]  # 128 x 128
 ROWS = [
@@ -122,3 +128,20 @@ def test_pictures_and_charts_say_in_words_what_they_show(gallery, name):
             assert widget.about["alt"]
         if isinstance(widget, widgets.HTML) and "<svg" in widget.value:
             assert 'aria-label="' in widget.value
+
+
+SCRIPTS = {"Manners": Manners, "Picker": Picker, "ScanPlayer": ScanPlayer, "Viewer": Viewer}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_asks_nothing_of_the_internet(name):
+    text = SCRIPTS[name]._esm + SCRIPTS[name]._css
+    assert "http" not in text and "import " not in text and "@import" not in text
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node to parse JavaScript")
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_is_one_valid_module(name, tmp_path):
+    path = tmp_path / "script.mjs"
+    path.write_text(SCRIPTS[name]._esm, "utf-8")
+    assert subprocess.run(["node", "--check", path], capture_output=True, text=True).stderr == ""

@@ -40,15 +40,6 @@ def test_a_right_answer_passes(id, answer):
     assert check(id, answer)
 
 
-@pytest.mark.parametrize("id", ["00.1", "00.2", "00.3"])
-def test_the_stub_of_the_notebook_is_still_to_do(id):
-    def stub(*_):
-        """As it stands in the notebook."""
-        ...
-
-    assert "still to do" in check(id, stub).line
-
-
 @pytest.mark.parametrize(
     ("id", "answer", "hint"),
     [

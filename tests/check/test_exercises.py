@@ -146,3 +146,12 @@ def test_no_exercise_is_done_by_a_constant(row):
     for constant in (0, 1, 0.1234, True, False, "", "abc", b"", b"abc", [], [1, 2], {}, (0, 1)):
         assert not check(row.id, constant), f"{constant!r} passes"
         assert not check(row.id, lambda *_, constant=constant, **__: constant), f"a function that gives {constant!r}"
+
+
+@pytest.mark.parametrize("row", ALL, ids=lambda row: row.id)
+def test_no_exercise_is_done_before_it_is_begun(row):
+    def stub(*_):
+        """As it stands in the notebook."""
+        ...
+
+    assert "still to do" in check(row.id, stub).line

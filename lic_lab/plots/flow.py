@@ -2,74 +2,80 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import cached_property
 
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from PIL import Image as Pillow
 
-from lic_lab.errors import LicLabError
+from lic_lab.plots.drawing import Drawing, Frame, Path, Words
 from lic_lab.plots.palette import style
 from lic_lab.probes.complexity import Complexity, Pass, Stage, times
 
+BOX, PILL, LOW, GAP, LINE = 98, 80, 32, 15, 14  # units: widths of boxes and data, low boxes, gaps, lines of text
+EDGE, TITLE, LANE, BELOW = 8, 34, 24, 58  # units: around, headline, name of a lane, what hangs below it
+WIDE = 1200  # pixels of a still in a notebook: more than most pages have, so that letters stay sharp
+PICTURE = {1: "a picture", 2: "a pair of pictures"}  # by the number of views; shapes are those of one view
+NAME, NAME_LINES = 14, 3  # letters on a line of a box, and how many lines a name may take
+STRONGEST = 0.5  # opacity of the accent colour in the costliest box; words stay readable on it
+REMARK = "Boxes: output, parameters, work per pixel. Stronger colour: more work. Broken lines: only to encode."
+
 
 @dataclass(frozen=True)
-class Theme:
-    """Colours of a page: paper, text, softer text and lines."""
+class Flow:
+    """What a picture passes through: encoder and decoder part by part, the entropy model, and what gets coded.
 
-    paper: str
-    ink: str
-    soft: str
-
-
-THEMES = {"light": Theme("#ffffff", "#1b1f24", "#59636e"), "dark": Theme("#111111", "#f0f2f5", "#a9b1ba")}
-BOX, PILL, LOW, GAP, LINE = 1.26, 0.94, 0.34, 0.2, 0.18  # inches: widths of boxes and data, low boxes, gaps, text lines
-LEFT, TOP, BETWEEN, FOOT = 1.1, 0.62, 0.86, 0.3  # inches: lane names, title, from lane to lane, remark at the bottom
-PICTURE = {1: "a picture", 2: "a pair of pictures"}  # by the number of views; shapes are those of one view
-NAME = 17  # letters of a name on a line of a box
-STRONGEST = 0.5  # share of the accent colour in the fill of the costliest box; text stays readable on it
-
-
-class FlowFigure(Figure):
-    """A matplotlib figure that a notebook shows over its whole width and with a text for those who do not see it."""
-
-    alt: str = ""
-
-    def _repr_html_(self) -> str:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=130)
-        data, width = base64.b64encode(buffer.getvalue()).decode(), round(100 * self.get_figwidth())
-        look = f'style="width:100%;max-width:{width}px" src="data:image/png;base64,{data}"'
-        return f'<img role="img" alt="{escape(self.alt, quote=True)}" {look}>'
-
-
-def flow_figure(found: Complexity, title: str = "", *, codec: str = "", theme: str = "light") -> FlowFigure:
-    """Draw what a picture passes through: encoder and decoder part by part, the entropy model, and what gets coded.
-
-    found: from `probes.complexity`.   codec: whose colour of the palette is used.   theme: "light" or "dark".
-    The figure's `alt` says the same in words. Raises LicLabError for another theme.
+    found: from `probes.complexity`.   codec: whose colour of the palette is used.   chosen: path of the part whose box
+    has a thick edge.   note: words below.   A view of `plots.views`, with `svg` for a page and `draw` for a still; as
+    the last line of a cell it shows itself. Every box of the SVG says in data-part which part it is.
     """
-    if theme not in THEMES:
-        raise LicLabError(f"unknown theme {theme!r}: choose one of {', '.join(THEMES)}")
-    lanes, pen = _lanes(found), _Pen(found, THEMES[theme], style(codec).color)
-    width = LEFT + max(_width(lane) for lane in lanes.values()) + GAP
-    last = BETWEEN if any(_beside(item) for item in lanes["Decoder"]) else GAP
-    height = TOP + len(lanes) * (pen.tall + BETWEEN) - BETWEEN + last + FOOT
-    figure = FlowFigure(figsize=(width, height), facecolor=pen.theme.paper)
-    pen.axes = figure.add_axes((0, 0, 1, 1))
-    pen.axes.set(xlim=(0, width), ylim=(0, height))
-    pen.axes.axis("off")
-    pen.headline(title, width, height)
-    for number, (name, lane) in enumerate(lanes.items()):
-        pen.lane(name, lane, y=height - TOP - number * (pen.tall + BETWEEN) - pen.tall)
-    figure.alt = flow_text(found, title)
-    return figure
+
+    found: Complexity
+    title: str = ""
+    codec: str = ""
+    chosen: str = ""
+    note: str = ""
+
+    def svg(self) -> str:
+        """Give the diagram as SVG text in the colours of the page."""
+        return self.drawing.svg()
+
+    def draw(self, width: int = WIDE) -> Pillow.Image:
+        """Give the diagram as a picture of `width` pixels."""
+        return self.drawing.draw(width)
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.draw().quantize(48).save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return self.said
+
+    @property
+    def said(self) -> str:
+        """What stands for the diagram where it cannot be seen."""
+        return flow_text(self.found, self.title)
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        """The diagram as marks on a sheet."""
+        lanes, pen = _lanes(self.found), _Layout(self)
+        width = 2 * EDGE + max(_width(lane) for lane in lanes.values())
+        pen.headline(width)
+        y = TITLE
+        for name, lane in lanes.items():
+            pen.lane(name, lane, y + LANE)
+            hangs = name == "Entropy model" or any(_beside(item) for item in lane)
+            y += LANE + pen.tall + (BELOW if hangs else GAP)
+        for line in [REMARK, *textwrap.wrap(self.note, int(width / 6.2))]:
+            pen.marks.append(Words(EDGE, y + 6, line, soft=line is REMARK, anchor="start", room=width - 2 * EDGE))
+            y += LINE + 3
+        return Drawing(width, y + EDGE, pen.marks, self.said)
 
 
 def flow_text(found: Complexity, title: str = "") -> str:
@@ -77,10 +83,23 @@ def flow_text(found: Complexity, title: str = "") -> str:
     said = [f"Data flow of {title or 'a model'}, for {PICTURE[found.views]} of {found.height} x {found.width} pixels."]
     for name, lane in _lanes(found).items():
         boxes = [f"{item[0]}, {item[1]}" if isinstance(item, tuple) else _words(item) for item in lane]
-        said.append(f"{name.replace(chr(10), ' ')}: {'; '.join(boxes)}.")
-    streams = (f"{part}, {_stream(found, steps)}" for part, steps in _streams(found).items())
+        said.append(f"{name}: {'; '.join(boxes)}.")
+    streams = (f"{part}, {_stream(found, steps)}" for part, steps in _streams(found).items() if steps)
     said.append(f"The file holds {' and '.join(streams)}.")
     return " ".join([*said, f"{_costs(found)}."])
+
+
+def flow_parts(found: Complexity) -> dict[str, list[Stage]]:
+    """Give what has a box in the diagram by the name of its lane, in the order of the data."""
+    return {name: [item for item in lane if isinstance(item, Stage)] for name, lane in _lanes(found).items()}
+
+
+def count(number: int) -> str:
+    """Write a number in three digits: 3.65 k, 819 k, 1.47 M."""
+    for size, letter in ((1e6, " M"), (1e3, " k")):
+        if number >= 0.9995 * size:
+            return f"{number / size:.3g}{letter}"
+    return str(number)
 
 
 def _words(stage: Stage) -> str:
@@ -90,7 +109,7 @@ def _words(stage: Stage) -> str:
 
 def _costs(found: Complexity) -> str:
     kmac = f"{found.encode_kmac:.1f} kMAC per pixel to encode, {found.decode_kmac:.1f} to decode"
-    return f"{_count(found.parameters)} parameters, {kmac}"
+    return f"{count(found.parameters)} parameters, {kmac}"
 
 
 def _lanes(found: Complexity) -> dict[str, list[Stage | tuple[str, str]]]:
@@ -105,7 +124,7 @@ def _lanes(found: Complexity) -> dict[str, list[Stage | tuple[str, str]]]:
     name = {1: "picture", 2: "each view"}[found.views]
     return {
         "Encoder": [(f"{name} x", picture), *stages["analysis"], ("latent y", latent)],
-        "Entropy\nmodel": [("latent y", latent), *stages["latent"], ("latent ŷ", latent)],
+        "Entropy model": [("latent y", latent), *stages["latent"], ("latent ŷ", latent)],
         "Decoder": [("latent ŷ", latent), *stages["synthesis"], (f"{name} x̂", picture)],
     }
 
@@ -125,50 +144,36 @@ def _kmac(found: Complexity, stage: Stage) -> str:
     return f"{found.kmac(macs):.2f} kMAC/px" if macs else "no MAC"
 
 
-def _count(number: int) -> str:
-    """A number in three digits: 3.65 k, 819 k, 1.47 M."""
-    for size, letter in ((1e6, " M"), (1e3, " k")):
-        if number >= 0.9995 * size:
-            return f"{number / size:.3g}{letter}"
-    return str(number)
-
-
 def _beside(item: Stage | tuple[str, str]) -> bool:
     return isinstance(item, Stage) and item.beside
 
 
 def _width(lane: Sequence) -> float:
-    return sum(GAP + (BOX if isinstance(item, Stage) else PILL) for item in lane if not _beside(item))
+    return sum(GAP + (BOX if isinstance(item, Stage) else PILL) for item in lane if not _beside(item)) - GAP
 
 
-class _Pen:
-    """Draws on `axes` that are measured in inches."""
+class _Layout:
+    """Finds the places of all marks, lane by lane."""
 
-    def __init__(self, found: Complexity, theme: Theme, accent: str):
-        self.axes, self.found, self.theme, self.accent = None, found, theme, accent
-        every = [part for stage in found.stages for part in (stage.parts or [stage])]
+    def __init__(self, flow: Flow):
+        self.flow, self.found, self.marks = flow, flow.found, []
+        self.accent = style(flow.codec).color
+        every = [part for stage in self.found.stages for part in (stage.parts or [stage])]
         self.most = max(max(part.encode_macs, part.decode_macs) for part in every) or 1
-        self.tall = 0.14 + LINE * (3 + max(len(_lines(part.name)) for part in every))  # of a box
+        self.tall = 12 + LINE * (3 + max(len(_lines(part.name)) for part in every))  # of a box
 
-    def text(self, x: float, y: float, words: str, size: float = 8.2, **look) -> None:
-        look = {"color": self.theme.ink, "ha": "center", "va": "center"} | look
-        self.axes.text(x, y, words, fontsize=size, **look)
-
-    def headline(self, title: str, width: float, height: float) -> None:
-        soft = {"color": self.theme.soft, "ha": "right"}
-        self.text(GAP, height - 0.27, title, 12.5, ha="left", weight="bold")
-        self.text(width - GAP, height - 0.27, _costs(self.found), 9, **soft)
-        remark = "Boxes: output, parameters, work per pixel. Stronger colour: more. Dotted: only to encode."
-        self.text(width - GAP, FOOT / 2 + 0.04, remark, 8.2, **soft)
+    def headline(self, width: float) -> None:
+        self.marks.append(Words(EDGE, 14, self.flow.title, 15, bold=True, anchor="start", room=width / 2))
+        self.marks.append(Words(width - EDGE, 14, _costs(self.found), 11.5, soft=True, anchor="end", room=width / 2))
 
     def lane(self, name: str, lane: Sequence[Stage | tuple[str, str]], y: float) -> None:
-        """Draw a lane whose boxes have their lower edge at y: data, boxes, data, and arrows between them."""
-        self.text(GAP, y + self.tall / 2, name, 10.5, ha="left", weight="bold")
-        x, middle, places = LEFT, y + self.tall / 2, {}
+        """Place a lane whose boxes have their upper edge at y: data, boxes, data, and arrows between them."""
+        self.marks.append(Words(EDGE, y - 12, name, 12.5, bold=True, anchor="start"))
+        x, middle, places = EDGE, y + self.tall / 2, {}
         chain = [item for item in lane if not _beside(item)]
         for item in chain:
             if item is not chain[0]:
-                self.arrow((x - GAP, middle), (x, middle))
+                self.marks.append(Path([(x - GAP, middle), (x, middle)], "end"))
             if isinstance(item, Stage):
                 self.box(item, x, y)
                 places[item.path] = x
@@ -179,67 +184,63 @@ class _Pen:
             self.branch(places["latent.analysis"] - GAP / 2, places["latent.context"] + BOX / 2, y)
         for item in lane:
             if _beside(item):
-                self.shortcut(item, LEFT + PILL / 2, x - GAP - PILL / 2, y)
+                self.shortcut(item, EDGE + PILL / 2, x - GAP - PILL / 2, y + self.tall)
 
     def box(self, stage: Stage, x: float, y: float) -> None:
-        """Draw a stage: name, output, parameters, work; where it codes, the bits below it."""
+        """Place a stage: name, output, parameters, work; where it codes, the bits below it."""
         ahead = stage.path.startswith("latent.") and stage.encode_macs > stage.decode_macs
-        self.frame(x, y, BOX, self.tall, fc=self.fill(stage), ec=self.accent, ls=":" if ahead else "-")
-        names, shape = _lines(stage.name), [times(stage.shape)] if stage.shape else []
-        lines = [*names, *shape, f"{_count(stage.parameters)} params", _kmac(self.found, stage)]
+        self.frame(stage, x, y, BOX, self.tall, broken=ahead)
+        names, shape = _lines(stage.name), [_tight(times(stage.shape))] if stage.shape else []
+        lines = [*names, *shape, f"{count(stage.parameters)} params", _kmac(self.found, stage)]
         for number, line in enumerate(lines):
-            weight = "bold" if number < len(names) else "normal"
-            self.text(x + BOX / 2, y + self.tall - 0.16 - LINE * number, line, 8.2, weight=weight)
-        if stage.path == "latent.density":
-            self.bits("z", x + BOX / 2, y)
-        elif stage.path == "latent.context":
-            self.bits("y", x + BOX / 2, y)
+            bold = number < len(names)
+            self.marks.append(Words(x + BOX / 2, y + 13 + LINE * number, line, bold=bold, room=BOX - 8))
+        part = {"latent.density": "z", "latent.context": "y"}.get(stage.path)
+        if part:
+            self.bits(part, x + BOX / 2, y + self.tall)
 
     def bits(self, part: str, x: float, y: float) -> None:
-        """Draw what a stage writes to the file, or reads from it."""
-        self.arrow((x, y), (x, y - 0.2), style="<|-|>")
-        self.frame(x - 0.82, y - 0.2 - LOW, 1.64, LOW, fc=self.theme.paper, ec=self.theme.ink, round=0.02)
-        self.text(x, y - 0.2 - 0.1, f"bits of {part}", 7.6, weight="bold")
-        self.text(x, y - 0.2 - 0.24, _stream(self.found, _streams(self.found)[part]), 7.2)
+        """Place what a stage writes to the file, or reads from it, below it."""
+        stream = _stream(self.found, _streams(self.found)[part])
+        self.marks.append(Path([(x, y), (x, y + 14)], "both"))
+        self.marks.append(Frame(x - 82, y + 14, 164, LOW, round=2))
+        self.marks.append(Words(x, y + 23, f"bits of {part}", 10.5, bold=True))
+        self.marks.append(Words(x, y + 37, stream, 10.5, room=156))
 
     def data(self, name: str, shape: str, x: float, middle: float) -> None:
-        self.frame(x, middle - 0.25, PILL, 0.5, fc=self.theme.paper, ec=self.theme.soft, round=0.22)
-        self.text(x + PILL / 2, middle + 0.09, name, weight="bold")
-        self.text(x + PILL / 2, middle - 0.1, shape, 7.4)
+        self.marks.append(Frame(x, middle - 22, PILL, 44, round=20))
+        self.marks.append(Words(x + PILL / 2, middle - 7, name, bold=True, room=PILL - 8))
+        self.marks.append(Words(x + PILL / 2, middle + 8, _tight(shape), 10.5, room=PILL - 8))
 
     def branch(self, start: float, end: float, y: float) -> None:
-        """Draw the latent on its way to the context, above a lane: only the encoder has it."""
-        over = y + self.tall + 0.14
-        line = {"color": self.theme.soft, "lw": 1.1, "ls": ":"}
-        self.axes.plot((start, start, end), (y + self.tall / 2, over, over), **line)
-        self.arrow((end, over), (end, y + self.tall))
+        """Place the latent on its way to the context, above a lane: only the encoder has it."""
+        over = y - 9
+        self.marks.append(Path([(start, y + self.tall / 2), (start, over), (end, over), (end, y)], "end", broken=True))
 
     def shortcut(self, stage: Stage, start: float, end: float, y: float) -> None:
-        """Draw what goes past a lane, below it, from the data at its left to the data at its right."""
-        low, middle, side = y - 0.2 - LOW / 2, (start + end) / 2, 1.6
-        edge = y + self.tall / 2 - 0.25
-        line = {"color": self.theme.soft, "lw": 1.1}
-        self.axes.plot((start, start), (edge, low), **line)
-        self.arrow((start, low), (middle - side, low))
-        self.axes.plot((middle + side, end), (low, low), **line)
-        self.arrow((end, low), (end, edge))
-        self.frame(middle - side, low - LOW / 2, 2 * side, LOW, fc=self.fill(stage), ec=self.accent)
-        self.text(middle, low, f"{stage.name}: {_count(stage.parameters)} params, {_kmac(self.found, stage)}", 8.2)
+        """Place what goes past a lane, below it, from the data at its left to the data at its right."""
+        low, middle, side = y + 14 + LOW / 2, (start + end) / 2, 140
+        edge = y - self.tall / 2 + 22
+        self.marks.append(Path([(start, edge), (start, low), (middle - side, low)], "end"))
+        self.marks.append(Path([(middle + side, low), (end, low), (end, edge)], "end"))
+        self.frame(stage, middle - side, low - LOW / 2, 2 * side, LOW)
+        words = f"{count(stage.parameters)} params, {_kmac(self.found, stage)}"
+        self.marks.append(Words(middle, low - 7, stage.name, bold=True))
+        self.marks.append(Words(middle, low + 8, words, room=2 * side - 8))
 
-    def fill(self, stage: Stage) -> tuple[float, ...]:
+    def frame(self, stage: Stage, x: float, y: float, width: float, height: float, *, broken: bool = False) -> None:
         share = STRONGEST * (max(stage.encode_macs, stage.decode_macs) / self.most) ** 0.5
-        pairs = zip(to_rgb(self.accent), to_rgb(self.theme.paper), strict=True)
-        return tuple(share * strong + (1 - share) * paper for strong, paper in pairs)
+        chosen = stage.path == self.flow.chosen
+        look = {"broken": broken, "part": stage.path, "chosen": chosen, "title": stage.name}
+        self.marks.append(Frame(x, y, width, height, self.accent, share, **look))
 
-    def frame(self, x: float, y: float, width: float, height: float, *, round: float = 0.06, **look) -> None:
-        shape = f"round,pad=0,rounding_size={round}"
-        self.axes.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=shape, lw=1.1, **look))
 
-    def arrow(self, start: tuple[float, float], end: tuple[float, float], style: str = "-|>") -> None:
-        look = {"arrowstyle": style, "mutation_scale": 8, "shrinkA": 0, "shrinkB": 0, "lw": 1.1}
-        self.axes.add_patch(FancyArrowPatch(start, end, color=self.theme.soft, **look))
+def _tight(shape: str) -> str:
+    """A shape without spaces, as a box has room for it."""
+    return shape.replace(" x ", "×")
 
 
 def _lines(name: str) -> list[str]:
-    """A name on at most two lines of a box."""
-    return textwrap.wrap(name, NAME, max_lines=2, placeholder=" ...")
+    """A name on the lines of a box; a long word is parted where its inner words begin."""
+    words = [re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word) if len(word) > NAME else word for word in name.split()]
+    return textwrap.wrap(" ".join(words), NAME, max_lines=NAME_LINES, placeholder=" ...")

@@ -1,7 +1,9 @@
 """What comes with the installation, and where larger data is looked for."""
 
 import os
+import shutil
 import warnings
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,6 +45,25 @@ def bundled_images() -> dict[str, np.ndarray]:
     comparisons on them.
     """
     return {name: read_image(path) for name, path in bundled_paths().items()}
+
+
+def bundled_folders(folder: str | Path, held_out: Collection[str] = ("chelsea",)) -> tuple[Path, Path]:
+    """Copy the bundled pictures into `folder`, parted for a training: (those to learn from, those `held_out`).
+
+    They are few: enough to watch a training, not to make weights that are good on other pictures.
+    Raises LicLabError for a name that no bundled picture has, and where one part would be empty.
+    """
+    paths = bundled_paths()
+    if unknown := sorted(set(held_out) - set(paths)):
+        raise LicLabError(f"no bundled picture is called {unknown[0]!r}: there are {', '.join(paths)}")
+    if not 0 < len(set(held_out)) < len(paths):
+        raise LicLabError(f"hold out one picture at least, and not all {len(paths)}: the others are learned from")
+    parts = Path(folder) / "bundled", Path(folder) / "held-out"
+    for part in parts:
+        part.mkdir(parents=True, exist_ok=True)
+    for name, path in paths.items():
+        shutil.copyfile(path, parts[name in held_out] / path.name)
+    return parts
 
 
 def kodak() -> list[Path]:

@@ -32,8 +32,9 @@ SKIPS = 50  # steps that fp16 may pass over in a row, each halving its scale
 class Progress:
     """What a watcher of the training is told after every step.
 
-    loss, bpp, psnr (dB): smoothed over about fifty steps, on training crops.   terms: what the model adds to the loss.
-    speed: crops per second.   history: a row per validation.   best: the row of the best weights so far, if any.
+    loss, bpp, psnr (dB): means of about the last fifty steps, on training crops.   terms: what the model adds to it.
+    speed: crops per second.   gradient: its norm in the last step, before clipping.   rate: the learning rate there.
+    history: a row per validation.   best: the row of the best weights so far, if any.
     legs: where the run was resumed with another recipe: its step, and what changed.
     """
 
@@ -44,6 +45,8 @@ class Progress:
     bpp: float = math.nan
     psnr: float = math.nan
     speed: float = math.nan
+    gradient: float = math.nan
+    rate: float = math.nan
     terms: dict[str, float] = field(default_factory=dict)
     history: list[dict] = field(default_factory=list)
     best: dict = field(default_factory=dict)
@@ -161,8 +164,9 @@ class Trainer:
         self.average.update_parameters(self.model)
         self.progress.step = step + 1
         self.progress.terms = dict(zip(self._terms, terms, strict=True))
+        self.progress.gradient, self.progress.rate = norm, self.optimizer.param_groups[0]["lr"]
         self._smooth(loss=loss, bpp=bpp, psnr=psnr, speed=batch / (time.monotonic() - began))
-        self._note(norm)
+        self._note()
 
     def _part(self, places: list, side: int, rate: Tensor, parts: int) -> Tensor:
         """Add the gradient of some of the crops of a step; give loss, bpp, dB and the model's terms, over `parts`."""
@@ -198,21 +202,15 @@ class Trainer:
             )
 
     def _smooth(self, **values: float) -> None:
+        share = max(1 / self.progress.step, 0.02)  # the plain mean at first: the first crops tell no more than others
         for name, new in values.items():
             old = getattr(self.progress, name)
-            setattr(self.progress, name, new if math.isnan(old) else 0.98 * old + 0.02 * new)
+            setattr(self.progress, name, new if math.isnan(old) else old + share * (new - old))
 
-    def _note(self, norm: float) -> None:
+    def _note(self) -> None:
         now = self.progress
-        values = {
-            "loss": now.loss,
-            "bpp": now.bpp,
-            "psnr_db": now.psnr,
-            "gradient_norm": norm,
-            "crops_per_second": now.speed,
-        }
-        rate = {"learning_rate": self.optimizer.param_groups[0]["lr"]}
-        self.log.step(now.step, values | rate | now.terms)
+        values = {"loss": now.loss, "bpp": now.bpp, "psnr_db": now.psnr, "gradient_norm": now.gradient}
+        self.log.step(now.step, values | {"crops_per_second": now.speed, "learning_rate": now.rate} | now.terms)
 
     def _validate(self) -> None:
         """Add a row to the history, keep the averaged weights where they are the best so far, and save the state."""

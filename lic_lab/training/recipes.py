@@ -37,7 +37,8 @@ def train(
     lr_epochs: tuple[int, ...] = (), start_from: str | Path | None = None, resume: bool = False,
     threads: int | None = None, device: str | None = None, memory: float = 4e9,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
-    watch: Callable[[Progress], None] = lambda progress: None, control: Control | None = None, **changes,
+    watch: Callable[[Progress], None] = lambda progress: None, control: Control | None = None,
+    ready: Callable[[Trainer], None] = lambda trainer: None, **changes,
 ) -> Path:  # fmt: skip
     """Train one model on the pictures of some folders; give the path of its best weights, `out`/NAME.safetensors.
 
@@ -49,7 +50,7 @@ def train(
     memory: bytes of pictures to hold, see `CropBank`.   changes: to the preset's `Recipe`, and crop= or batch_size= for
     all its stages.   resume: go on from the state in `out`; what is not said anew stays as it was there.
     progress(done, total, text) is called for every picture read, then after every step, as watch(Progress) is; control
-    pauses, resumes and stops.
+    pauses, resumes and stops; ready(trainer) may look at model and validation pictures before the first step.
     Ctrl-C saves the state and stops. Pictures that cannot be read are left out, each with a warning.
 
     `out` holds state.pt, history.json, train.log, TensorBoard's events, NAME.safetensors (the best on the validation
@@ -90,6 +91,7 @@ def train(
                 progress(now.step, recipe.steps, now.text)
                 watch(now)
 
+            ready(trainer)
             trained = trainer.run(tell, control)
             if processes.main:
                 trainer.keep(trained, "last")

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lic_lab.datasets import bundled
-from lic_lab.datasets.bundled import CREDITS, bundled_images, bundled_paths, data_path, kodak
+from lic_lab.datasets.bundled import CREDITS, bundled_folders, bundled_images, bundled_paths, data_path, kodak
 from lic_lab.errors import LicLabError
 
 
@@ -111,3 +111,16 @@ def test_data_sets_are_put_where_they_are_looked_for(nowhere, monkeypatch):
     assert bundled.download_folder() in bundled.data_folders()
     monkeypatch.setenv("LIC_LAB_DATA", str(nowhere / "mine"))
     assert bundled.download_folder() == nowhere / "mine" == bundled.data_folders()[0]
+
+
+def test_pictures_to_learn_from_and_those_held_out_lie_in_two_folders(tmp_path):
+    learned, held = bundled_folders(tmp_path / "new", held_out=("chelsea", "coffee"))
+    names = [{path.stem for path in folder.iterdir()} for folder in (learned, held)]
+    assert names[1] == {"chelsea", "coffee"} and names[0] == set(bundled_paths()) - names[1]
+    assert (held / "chelsea.png").read_bytes() == bundled_paths()["chelsea"].read_bytes()
+
+
+@pytest.mark.parametrize(("held_out", "said"), [(("cat",), "called 'cat'"), ((), "hold out one"), (None, "not all")])
+def test_a_parting_that_leaves_nothing_on_one_side_is_refused(tmp_path, held_out, said):
+    with pytest.raises(LicLabError, match=said):
+        bundled_folders(tmp_path, bundled_paths() if held_out is None else held_out)

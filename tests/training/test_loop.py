@@ -443,3 +443,21 @@ def test_a_resumed_run_notes_what_changed_and_refuses_to_go_back(trainer):
     again.resume()
     again.run()
     assert again.progress.legs == [{"step": 4, "steps": [4, 6], "lr": [1e-3, 2e-3]}]
+
+
+def test_the_first_numbers_told_are_plain_means_so_that_the_first_crops_tell_no_more_than_others(trainer):
+    run, told = trainer(), []
+    real, losses = loop.balanced, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "balanced", lambda *terms: losses.append(real(*terms)) or losses[-1])
+        run.run(lambda now: told.append(now.loss))
+    losses = [loss.item() for loss in losses]
+    means = [sum(losses[: k + 1]) / (k + 1) for k in range(len(losses))]
+    assert told == pytest.approx(means, rel=1e-4) and len(told) == 5
+
+
+def test_a_watcher_is_told_the_norm_of_the_gradient_before_clipping_and_the_learning_rate(trainer):
+    run, told = trainer(recipe=replace(RECIPE, clip=1e-6)), []
+    run.run(lambda now: told.append((now.gradient, now.rate)))
+    assert all(gradient > 1e-3 for gradient, _ in told)
+    assert [rate for _, rate in told] == [run.recipe.rate_at(step) for step in range(5)]

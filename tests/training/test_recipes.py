@@ -36,6 +36,14 @@ def test_a_trained_ladder_loads_and_its_files_decode(pictures, tmp_path):
     assert all(word in seen[-1][2] for word in ("loss", "bpp", "dB"))
 
 
+def test_the_trainer_can_be_looked_at_before_its_first_step(pictures, tmp_path):
+    seen = []
+    look = lambda trainer: seen.append((trainer.progress.step, trainer.validation.shape[1:]))  # noqa: E731
+    watch = lambda now: seen.append(now.step)  # noqa: E731
+    train("hyperprior", [pictures], out=tmp_path, ready=look, watch=watch, **QUICK)
+    assert seen[0][0] == 0 and seen[0][1][0] == 3 and seen[1:] == [1, 2]
+
+
 def test_a_model_of_one_fixed_lambda_trains_and_its_weights_load(pictures, tmp_path):
     model = load_weights(train("charm", [pictures], out=tmp_path, lmbda=0.01, **QUICK))
     assert model.lambdas == [0.01] and model.rates == 1 and model.gain is None

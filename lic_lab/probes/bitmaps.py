@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lic_lab.coding import container
+from lic_lab.coding.container import Header
 from lic_lab.coding.fast import Decoder
 from lic_lab.coding.tables import Tables
 from lic_lab.entropy.density import FactorizedDensity
@@ -48,17 +49,39 @@ class BitMap:
         return at + self.side[:, None, None] / at[0].numel()
 
 
-class _Priced(Decoder):
-    """A decoder that notes what each symbol cost."""
+class Witness(Decoder):
+    """A decoder that notes, step by step, what it read: symbols, the table of each, their bits, and what is left.
+
+    symbols, tables, bits: one array per step, shaped like the step's symbols.   left: words of four bytes that are
+    still to be read after each step; the last one is the state.
+    """
 
     def __init__(self, data: bytes):
         super().__init__(data)
-        self.bits: list[np.ndarray] = []  # one array per step
+        self.symbols: list[np.ndarray] = []
+        self.tables: list[np.ndarray] = []
+        self.bits: list[np.ndarray] = []
+        self.left: list[int] = []
 
     def pop(self, tables: Tables, indices: np.ndarray) -> np.ndarray:
         symbols = super().pop(tables, indices)
+        self.symbols.append(symbols)
+        self.tables.append(np.array(indices))
         self.bits.append(tables.symbol_bits(symbols, indices))
+        self.left.append(self._coder.num_words())
         return symbols
+
+
+def witnessed(model: Codec, data: bytes) -> tuple[Header, Map, Witness]:
+    """Decode the latent of a .lic file; give header, y_hat as `Codec.decode_latent` does, and what was noted."""
+    witnesses: list[Witness] = []
+
+    def decoder(payload: bytes) -> Witness:
+        witnesses.append(Witness(payload))
+        return witnesses[0]
+
+    header, y_hat = model.decode_latent(data, decoder=decoder)
+    return header, y_hat, witnesses[0]
 
 
 class _Places:
@@ -86,16 +109,10 @@ def bit_map(model: Codec, data: bytes) -> BitMap:
     Raises what `Codec.decode_latent` raises, and LicLabError for views whose latent has more than `EXACT` numbers: of
     256 channels, those above 16 megapixels.
     """
-    decoders: list[_Priced] = []
-
-    def decoder(payload: bytes) -> _Priced:
-        decoders.append(_Priced(payload))
-        return decoders[0]
-
-    _, y_hat = model.decode_latent(data, decoder=decoder)
+    _, y_hat, seen = witnessed(model, data)
     views, size = len(y_hat), y_hat[0].numel()
     y, side = torch.zeros(views, size, dtype=torch.float64), torch.zeros(views, dtype=torch.float64)
-    for where, noted in zip(coding_order(model, y_hat), decoders[0].bits, strict=True):
+    for where, noted in zip(coding_order(model, y_hat), seen.bits, strict=True):
         bits = torch.from_numpy(noted).reshape(views, -1)
         if where is None:
             side += bits.sum(1)

@@ -1,6 +1,5 @@
-// The scan player: page, keys and time. `scan_stage.js`, which paints, stands before this file.
-//
-// Everything that moves stays in the browser; Python hears of a position when the scan stops or a step is made.
+// The scan player: its page, its keys and its words. `scan_stage.js`, which paints, and `transport.js`, which plays,
+// stand before this file.
 
 const DECAYS = [0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999];
 const SPEEDS = [4, 15, 60, 240, 960]; // tokens a second
@@ -17,28 +16,18 @@ const KEYS = [
   ["Click", "go to a token, in the picture or in the strip"],
 ];
 
-// The neighbour of a value in a list, upwards (1) or downwards (-1).
-function beside(list, value, direction) {
-  const near = list.reduce((best, entry, i) => (Math.abs(entry - value) < Math.abs(list[best] - value) ? i : best), 0);
-  return list[clamp(near + direction, 0, list.length - 1)];
-}
-
-class Player {
+class Player extends Transport {
   constructor(model, el) {
-    this.model = model;
-    this.get = (name) => model.get(name);
-    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    super(model, KEYS, SPEEDS, "Token");
     this.build(el);
     this.stage = new ScanStage(this.canvas, this.get);
-    this.listen();
+    this.listen([
+      [PICTURE, () => this.load()],
+      [VIEW, () => this.draw()],
+    ]);
+    this.canvas.onpointerdown = (event) => this.click(event);
     this.load();
-    if (this.get("playing") && this.still.matches) this.set({ playing: false }); // waits for the button
-    this.run();
-  }
-
-  set(changes, save = true) {
-    for (const [key, value] of Object.entries(changes)) this.model.set(key, value);
-    if (save) this.model.save_changes();
+    this.start();
   }
 
   // ---- page ----------------------------------------------------------------------------------------------------
@@ -57,84 +46,19 @@ class Player {
     const side = element("div", { class: "lic-scan-side" }, this.where, this.table, words);
     const stage = element("div", { class: "lic-stage" }, this.canvas);
     this.strips = element("div", { class: "lic-strips" });
-    this.slider = element("input", { type: "range", min: "0", "data-lm-suppress-shortcuts": "true" });
-    this.slider.setAttribute("aria-label", "Token being read");
-    this.status = element("div", { class: "lic-unseen", role: "status", "aria-live": "polite" });
-    const lines = KEYS.map(([key, what]) => [element("b", {}, key), element("span", {}, what)]);
-    this.help = element("div", { class: "lic-help", role: "list" });
-    this.help.append(...lines.map((line) => element("div", { role: "listitem" }, ...line)));
-    this.help.hidden = true;
     const scan = element("div", { class: "lic-scan" }, stage, side);
-    const parts = [scan, this.strips, this.slider, this.bar(), this.help, this.status];
-    this.root = element("div", { class: "lic-viewer lic-player", role: "group" }, ...parts);
-    el.append(this.root);
-  }
-
-  bar() {
     this.orders = group("Order");
-    this.play = button("▶ Play", "Play or pause (space bar)", () => this.toggle());
-    this.play.className = "lic-play";
-    const run = group(
-      "Scan",
-      button("|◀", "First token (key Home)", () => this.go(0)),
-      button("◀", "One token back (key ←)", () => this.step(-1)),
-      this.play,
-      button("▶", "One token on (key →)", () => this.step(1)),
-    );
-    const readout = (title, wide = "") => element("output", { class: `lic-readout${wide}`, title });
-    this.speedLabel = readout("Tokens a second");
     this.decayLabel = readout("What the state keeps from one token to the next", " lic-wide");
-    const speed = group(
-      "Speed",
-      button("−", "Slower (key ↓)", () => this.speedBy(-1)),
-      this.speedLabel,
-      button("+", "Faster (key ↑)", () => this.speedBy(1)),
-    );
     const decay = group(
       "Decay",
       button("−", "Forget sooner (key [)", () => this.decayBy(-1)),
       this.decayLabel,
       button("+", "Forget later (key ])", () => this.decayBy(1)),
     );
-    this.helper = button("Keys", "Show the keys", () => {
-      this.help.hidden = !this.help.hidden;
-      this.helper.setAttribute("aria-expanded", String(!this.help.hidden));
-    });
-    this.helper.className = "lic-keys";
-    this.helper.setAttribute("aria-expanded", "false");
-    return element("div", { class: "lic-bar" }, this.orders, run, speed, decay, this.helper);
+    this.frameOn(el, "", [scan, this.strips], this.orders, this.runGroup("Scan"), this.speedGroup(), decay);
   }
 
   // ---- events --------------------------------------------------------------------------------------------------
-
-  listen() {
-    this.handlers = [
-      [PICTURE, () => this.load()],
-      [VIEW, () => this.draw()],
-      ["change:playing", () => this.run()],
-    ];
-    for (const [events, handler] of this.handlers) this.model.on(events, handler);
-    this.observer = new ResizeObserver(() => this.resize());
-    this.observer.observe(this.root);
-    this.watchDensity();
-    this.canvas.onkeydown = (event) => this.key(event);
-    this.canvas.onpointerdown = (event) => this.click(event);
-    this.slider.oninput = () => this.go(Number(this.slider.value), false);
-    this.slider.onchange = () => this.go(Number(this.slider.value));
-  }
-
-  // The browser's zoom, or a move to another screen, changes how many device pixels there are.
-  watchDensity() {
-    this.density = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
-    this.density.onchange = () => (this.resize(), this.watchDensity());
-  }
-
-  dispose() {
-    for (const [events, handler] of this.handlers) this.model.off(events, handler);
-    this.density.onchange = null;
-    this.observer.disconnect();
-    cancelAnimationFrame(this.frame);
-  }
 
   load() {
     this.stage.load();
@@ -145,25 +69,18 @@ class Player {
     this.resize();
   }
 
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const stride = event.shiftKey ? this.get("shape")[1] : 1;
+  length() {
+    return this.stage.length;
+  }
+
+  stride() {
+    return this.get("shape")[1];
+  }
+
+  moreKeys(event) {
+    const keys = { "[": () => this.decayBy(-1), "]": () => this.decayBy(1) };
     const name = Object.keys(this.get("routes"))[Number(event.key) - 1];
-    const action = {
-      " ": () => this.toggle(),
-      ArrowRight: () => this.step(stride),
-      ArrowLeft: () => this.step(-stride),
-      ArrowUp: () => this.speedBy(1),
-      ArrowDown: () => this.speedBy(-1),
-      Home: () => this.go(0),
-      End: () => this.go(this.stage.length - 1),
-      "[": () => this.decayBy(-1),
-      "]": () => this.decayBy(1),
-    }[event.key];
-    if (action) action();
-    else if (name) this.choose(name);
-    else return; // Tab and the rest belong to the page
-    event.preventDefault();
+    return name ? { ...keys, [event.key]: () => this.choose(name) } : keys;
   }
 
   click(event) {
@@ -175,67 +92,19 @@ class Player {
     this.go(this.stage.times()[0][row * w + column]);
   }
 
-  // ---- actions -------------------------------------------------------------------------------------------------
-
   choose(order) {
     this.set({ order });
     this.status.textContent = order;
-  }
-
-  toggle() {
-    const start = !this.get("playing");
-    if (start && this.get("position") >= this.stage.length - 1) this.model.set("position", 0);
-    this.set({ playing: start });
-  }
-
-  step(tokens) {
-    this.go(this.get("position") + tokens);
-  }
-
-  // A drag of the slider saves only at its end.
-  go(position, save = true) {
-    this.set({ position: clamp(position, 0, this.stage.length - 1), playing: false }, save);
-    if (save) this.status.textContent = this.where.textContent;
-  }
-
-  speedBy(direction) {
-    this.set({ speed: beside(SPEEDS, this.get("speed"), direction) });
-    this.anchor();
   }
 
   decayBy(direction) {
     this.set({ decay: beside(DECAYS, this.get("decay"), direction) });
   }
 
-  // ---- time ----------------------------------------------------------------------------------------------------
-
-  anchor() {
-    this.from = { position: this.get("position"), time: performance.now() };
-  }
-
-  run() {
-    cancelAnimationFrame(this.frame);
-    const playing = this.get("playing");
-    this.play.textContent = playing ? "❚❚ Pause" : "▶ Play";
-    if (!playing) return this.model.save_changes(); // where it stopped
-    this.anchor();
-    this.frame = requestAnimationFrame(() => this.tick());
-  }
-
-  tick() {
-    if (!this.get("playing")) return;
-    const passed = Math.floor(((performance.now() - this.from.time) / 1000) * this.get("speed"));
-    const position = Math.min(this.from.position + passed, this.stage.length - 1);
-    if (position !== this.get("position")) this.model.set("position", position); // draws
-    if (position === this.stage.length - 1) this.set({ playing: false });
-    else this.frame = requestAnimationFrame(() => this.tick());
-  }
-
   // ---- what is seen --------------------------------------------------------------------------------------------
 
-  resize() {
-    this.stage.resize(this.root.clientWidth);
-    this.draw();
+  size(width) {
+    this.stage.resize(width);
   }
 
   draw() {
@@ -243,7 +112,7 @@ class Player {
     this.layStrips();
     this.stage.paint();
     this.strips.querySelectorAll("canvas").forEach((canvas, route) => this.stage.paintStrip(canvas, route));
-    this.root.dataset.drawn = Number(this.root.dataset.drawn ?? 0) + 1; // tests wait for this
+    this.tell();
   }
 
   layStrips() {
@@ -258,6 +127,10 @@ class Player {
       return [element("span", {}, dot, label), canvas];
     });
     this.strips.replaceChildren(...strips.flat());
+  }
+
+  saw() {
+    return this.where.textContent;
   }
 
   words() {
@@ -276,15 +149,10 @@ class Player {
     for (const node of this.orders.children) {
       node.setAttribute("aria-pressed", String(node.textContent === this.get("order")));
     }
-    this.speedLabel.textContent = `${this.get("speed")} / s`;
     const half = Math.log(0.5) / Math.log(decay);
     this.decayLabel.textContent = `a = ${decay}, half after ${half < 10 ? half.toFixed(1) : Math.round(half)}`;
-    this.slider.value = String(position);
-    this.slider.setAttribute("aria-valuetext", this.where.textContent);
-    this.root.setAttribute("aria-label", name);
     this.canvas.setAttribute("aria-label", `${name}, order ${this.get("order")}. ${this.where.textContent}.`);
   }
-
 }
 
 function render({ model, el }) {

@@ -1,6 +1,7 @@
 """The scan player: how an order reads a small picture, token by token, and what a decaying state still remembers.
 
-The browser side is `scan_stage.js` (painting) and `scan_player.js` (page, keys, time), in the look of the A/B viewer.
+The browser side is `scan_stage.js` (painting), `scan_player.js` (page) and `transport.js` (keys, time), in the look of
+the A/B viewer.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class ScanPlayer(Poster, anywidget.AnyWidget):
     that does not exist; a position outside is the nearest token.
     """
 
-    _esm = front("page.js", "scan_stage.js", "scan_player.js")
+    _esm = front("page.js", "transport.js", "scan_stage.js", "scan_player.js")
     _css = front("viewer.css", "scan_player.css")
 
     pixels = traitlets.Bytes().tag(sync=True)  # h * w * 3, row by row

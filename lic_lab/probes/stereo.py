@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,19 +42,25 @@ class JointCoding:
 
 
 @torch.no_grad()
-def joint_coding(model: Codec, x: Image, rate: float | None = None) -> JointCoding:
+def joint_coding(
+    model: Codec, x: Image, rate: float | None = None, *, watch: Callable[[str], object] | None = None
+) -> JointCoding:
     """Code a pair (1, 2, 3, h, w) jointly, and each of its views beside the other one turned by 180 degrees.
 
     A turned view has the same statistics and shows the same scene, but nothing at the place where a stereo codec would
     look for it: what is saved is saved by correspondence. At one rate point, by the same weights.
-    Raises LicLabError for a model of single pictures.
+    watch: called with a few words after each of the three files.   Raises LicLabError for a model of single pictures.
     """
     if model.views != 2:
         raise LicLabError(f"{type(model).__name__} codes single pictures: joint coding needs a stereo model")
     left, right = x[:, 0], x[:, 1]
     alone = (torch.stack([left, right.flip(-1, -2)], dim=1), torch.stack([left.flip(-1, -2), right], dim=1))
-    joint, joint_db = _coded(model, x, rate)
-    apart = [_coded(model, pair, rate) for pair in alone]
+    coded = []
+    for pair, what in zip((x, *alone), ("both views", "left view", "right view"), strict=True):
+        coded.append(_coded(model, pair, rate))
+        if watch:
+            watch(what)
+    (joint, joint_db), *apart = coded
     separate, separate_db = (torch.stack([apart[view][what][view] for view in (0, 1)]) for what in (0, 1))
     return JointCoding(joint, separate, joint_db, separate_db, model.stride)
 

@@ -26,6 +26,9 @@ from lic_lab.training import recipes
 POINTS = 5  # rates at which a ladder is measured, evenly from its lowest to its highest rung
 METRICS = ("ms_ssim",)  # beside size, PSNR and seconds
 WORK = ("parameters", "encode_kmac", "decode_kmac")
+MEASURES = ("psnr_db", "ms_ssim_db", "objective", "decode_seconds")
+"""What a variant is compared with `full` by, in percent: rate at equal PSNR or MS-SSIM (BD-rate; of one fixed rate, R +
+lambda D of the files), the estimated R + lambda D of held-out crops, and the time of decoding."""
 
 
 @dataclass
@@ -105,15 +108,18 @@ class Ablation:
         """Give the runs of a variant, one for each seed."""
         return [run for run in self.runs if run.variant == variant]
 
-    def gaps(self, variant: str) -> dict[int, float]:
-        """Give seed -> percent more than `full` of the same seed; negative is better. Without those that have none."""
+    def gaps(self, variant: str, measure: str = "psnr_db") -> dict[int, float]:
+        """Give seed -> percent more than `full` of the same seed; negative is better. Without those that have none.
+
+        measure: one of MEASURES.
+        """
         full = {run.seed: run for run in self.of(FULL)}
-        found = {run.seed: _gap(full[run.seed], run) for run in self.of(variant) if run.seed in full}
+        found = {run.seed: _gap(full[run.seed], run, measure) for run in self.of(variant) if run.seed in full}
         return {seed: value for seed, value in found.items() if value is not None}
 
-    def between_seeds(self) -> Spread | None:
+    def between_seeds(self, measure: str = "psnr_db") -> Spread | None:
         """How far `full` lies from itself, in percent, from each seed to each later one; None of a single seed."""
-        return Spread.of([_gap(one, other) for one, other in combinations(self.of(FULL), 2)])
+        return Spread.of([_gap(one, other, measure) for one, other in combinations(self.of(FULL), 2)])
 
     def summary(self) -> list[dict]:
         """Give one record per variant: switches, spreads over the seeds, work, mean times, and what failed."""
@@ -151,13 +157,22 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return spread.mean if spread else None
 
 
-def _gap(full: Run, run: Run) -> float | None:
-    """How much more a run costs than another, in percent; None where one failed or the curves cannot be compared."""
+def _gap(full: Run, run: Run, measure: str = "psnr_db") -> float | None:
+    """How much more a run costs than another, in percent; None where one failed or the two cannot be compared."""
+    if measure not in MEASURES:
+        raise LicLabError(f"no measure of ablations is called {measure!r}: use {', '.join(MEASURES)}")
     if full.failed or run.failed:
         return None
+    if measure in ("objective", "decode_seconds"):
+        one, other = (side.objective if measure == "objective" else side.mean(measure) for side in (full, run))
+        return None if None in (one, other) else 100 * (other / one - 1)
     if run.lmbda is not None:
-        return 100 * (run.cost / full.cost - 1)
-    curves = mean_curves([row | {"codec": name} for name, side in (("full", full), ("run", run)) for row in side.rows])
+        return 100 * (run.cost / full.cost - 1) if measure == "psnr_db" else None
+    rows = [row | {"codec": name} for name, side in (("full", full), ("run", run)) for row in side.rows]
+    try:
+        curves = mean_curves(rows, measure)
+    except LicLabError:  # pictures too small for MS-SSIM
+        return None
     value = gap(curves["full"], curves["run"]).bd_rate_pct
     return value if value == value else None
 

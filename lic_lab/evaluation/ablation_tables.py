@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from lic_lab.datasets.images import write_bytes
-from lic_lab.evaluation.ablation import Ablation, Spread
+from lic_lab.errors import LicLabError
+from lic_lab.evaluation.ablation import Ablation, Run, Spread
 from lic_lab.evaluation.tables import Sheet, csv_text
 from lic_lab.evaluation.variants import FULL
 
@@ -109,3 +111,22 @@ def write_ablation(found: Ablation, folder: str | Path) -> list[Path]:
     for name, text in texts.items():
         write_bytes(Path(folder) / name, text.encode())
     return [Path(folder) / name for name in texts]
+
+
+def read_ablation(file: str | Path) -> Ablation:
+    """Read what `write_ablation` wrote as ablation.json: the same `Ablation` that `ablate` gave.
+
+    Raises LicLabError for a file that is not there, or is something else.
+    """
+    names = [field.name for field in fields(Run)]
+    try:
+        record = json.loads(Path(file).read_text("utf-8"))
+        runs = [Run(**{name: run[name] for name in names}) for run in record["runs"]]
+        settings = dict(record["settings"])
+    except OSError as error:
+        raise LicLabError(f"{file} cannot be read: name the ablation.json of a finished lic-lab ablate") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise LicLabError(f"{file} is no ablation: name the ablation.json that lic-lab ablate writes") from error
+    for run in runs:  # JSON has lists only
+        run.switches = {name: tuple(v) if isinstance(v, list) else v for name, v in run.switches.items()}
+    return Ablation(settings, runs)

@@ -103,7 +103,7 @@ class Chart:
                 look |= {"marker": "o", "ms": 2 * DOT, "mfc": "none" if line.hollow else color}
             axes.plot(line.x, line.y, **look)
             if line.big is not None:
-                axes.plot(line.x[line.big], line.y[line.big], "o", color=color, ms=2 * BIG)
+                axes.plot(line.x[line.big], line.y[line.big], "o", color=color, mfc=look.get("mfc"), ms=2 * BIG)
         if self.here is not None:
             axes.axvline(self.here, color="#59636e", lw=1, alpha=0.6)
         axes.set(xlabel=self.x, ylabel=self.y, title=self.title)

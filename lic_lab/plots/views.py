@@ -172,7 +172,7 @@ class Table:
                 bold = number == 0 or column == 0 or (number - 1, column) in self.best
                 left = ends[column - 1] if column else 0
                 face = font(
-                    12, bold=bold, text=word, room=(ends[column] - left - 6) if column < len(line) - 1 else width - left
+                    12, bold=bold, text=word, room=(ends[column] if column < len(line) - 1 else width) - left - 6
                 )
                 x = 0 if column == 0 else ends[column] - face.getlength(word)
                 pen.text((max(x, left + 6 if column else 0), y + 2), word, fill=INK, font=face)

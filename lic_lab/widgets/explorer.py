@@ -30,15 +30,17 @@ class Explorer(Panel):
     show: called with the value of every handle under its own name; gives one view or several: `Picture`, `heat(...)`,
     `Chart`, `Table` of `lic_lab.plots.views`, or a matplotlib Figure.   name: what the explorer is called, for screen
     readers.   slow: where an answer takes more than 0.3 s, so that a slider waits to be released.   precompute: find
-    the answers for all values before anything is shown, with a progress bar.   controls: handles, made with
-    `lic_lab.widgets.controls`, or any widget with a value, such as a `Picker`.
+    the answers for all values before anything is shown, with a progress bar.   columns: views side by side on the
+    poster, by default as many as fit.   controls: handles, made with `lic_lab.widgets.controls`, or any widget with a
+    value, such as a `Picker`.
     What was shown once is remembered. An exception of `show` appears below, and what was there before stays.
     """
 
     def __init__(
-        self, show: Callable, *, name: str, slow: bool = False, precompute: bool = False, **controls: widgets.Widget
-    ):
-        self.answer, self.name, self.controls = show, name, controls
+        self, show: Callable, *, name: str, slow: bool = False, precompute: bool = False, columns: int | None = None,
+        **controls: widgets.Widget,
+    ):  # fmt: skip
+        self.answer, self.name, self.controls, self.columns = show, name, controls, columns
         self.status, self.views, self.known, self.drawn = Status(), [], {}, 0
         self.body = widgets.HBox(layout={"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "18px"})
         super().__init__([manners(), *self.handles(), self.body, self.status])
@@ -111,7 +113,7 @@ class Explorer(Panel):
     def poster(self) -> bytes:
         """What is shown now, as a PNG, with a line that says what can be moved."""
         shown = [box.marked if isinstance(box, Picker) else box.picture for box in self.picked] + self.views
-        columns = max(1, min(len(shown), SHEET // COLUMN))
+        columns = self.columns or max(1, min(len(shown), SHEET // COLUMN))
         width = (SHEET - GAP * (columns - 1)) // columns
         rows = [[still(view, width) for view in shown[k : k + columns]] for k in range(0, len(shown), columns)]
         heights = [max(picture.height for picture in row) + GAP for row in rows]

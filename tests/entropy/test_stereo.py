@@ -16,6 +16,7 @@ from lic_lab.entropy.wires import Decode, Encode, Estimate
 from lic_lab.errors import LicLabError
 from lic_lab.ops.checkerboard import anchor_mask, merge, split
 from lic_lab.ops.windows import checkerboard_taps
+from lic_lab.probes.causality import Causality
 
 SLICES, FEATURES, SIZE = (2, 2, 4), 12, (6, 8)
 
@@ -50,14 +51,13 @@ def hyper():
 
 
 class Watch(Estimate):
-    """Notes what every step is given and which parameters it is given."""
+    """Notes the parameters of every step."""
 
     def __init__(self, training=False):
         super().__init__(training=training)
-        self.given, self.seen = [], []
+        self.seen = []
 
     def gaussian(self, y, mean, scale, part="y"):
-        self.given.append(y.clone())
         self.seen.append((mean.clone(), scale.clone()))
         return super().gaussian(y, mean, scale, part)
 
@@ -68,11 +68,9 @@ def watched(made, y, hyper):
     return wire
 
 
-def where(made, hyper):
-    """For each step, the (view, channel, row, column) of each symbol it codes."""
-    numbers = torch.arange(2.0 * sum(SLICES) * SIZE[0] * SIZE[1]).view(2, sum(SLICES), *SIZE)
-    given = watched(made, numbers, hyper).given
-    return [torch.stack(torch.unravel_index(step.flatten().long(), numbers.shape), dim=1) for step in given]
+def probed(made, y, hyper):
+    """Who sees whom in a context."""
+    return Causality(lambda y, wire: made(y, hyper, wire), y)
 
 
 # Inverse
@@ -134,44 +132,29 @@ def test_the_number_of_passes_is_that_of_the_paper(y, hyper):
         assert len(watched(context(name), y, hyper).seen) == passes * len(SLICES)
 
 
-@torch.no_grad()
-def test_both_views_are_decoded_in_the_same_pass(name, hyper):
-    for places in where(context(name), hyper):
-        left, right = (places[places[:, 0] == view][:, 1:] for view in (0, 1))
-        assert torch.equal(left, right)
+def test_both_views_are_decoded_in_the_same_pass(name, y, hyper):
+    left, right = probed(context(name), y, hyper).step
+    assert torch.equal(left, right)
 
 
 # Causality
 
 
-@torch.no_grad()
 @pytest.mark.parametrize("view", [0, 1])
 def test_no_parameter_of_either_view_depends_on_what_is_decoded_with_or_after_it(name, view, y, hyper):
-    made = context(name)
-    steps, before = where(made, hyper), watched(made, y, hyper)
-    for number in range(len(steps)):
-        mine = steps[number][steps[number][:, 0] == view]
-        nudged = y.clone()
-        nudged[tuple(mine[len(mine) // 2])] += 9
-        after = watched(made, nudged, hyper)
-        same = [all(map(torch.equal, a, b)) for a, b in zip(before.seen, after.seen, strict=True)]
-        assert all(same[: number + 1])
+    look = probed(context(name), y, hyper)
+    symbols = [(view, *place[1:]) for place in look.one_of_each_step()]  # both views are coded in each
+    assert len(symbols) > 2 and look.leaks(symbols) == []
 
 
-@torch.no_grad()
 @pytest.mark.parametrize("name", ["checkerboard", "raster"])
 def test_later_slices_and_later_neighbours_of_both_views_do_listen(name, y, hyper):
-    made = context(name)
-    steps, before = where(made, hyper), watched(made, y, hyper)
-    nudged = y.clone()
-    first = (0, *steps[0][0, 1:].tolist())  # the first symbol of the left view
-    nudged[first] += 9
-    after = watched(made, nudged, hyper)
-    changed = [(a[0] != b[0]).flatten(1).any(1) for a, b in zip(before.seen, after.seen, strict=True)]
-    listeners = [step for step, who in enumerate(changed) if who.all()]  # both views
+    look = probed(context(name), y, hyper)
+    first = (0, *(look.step[0] == 0).nonzero()[0].tolist())  # the first symbol of the left view
+    left, right = (look.step[view][told] for view, told in enumerate(look.told(first)))
+    listeners = set(left.tolist()) & set(right.tolist())
     assert min(listeners) <= 2  # its neighbours, within the slice
-    first_of_next = next(i for i, places in enumerate(steps) if places[0, 1] == SLICES[0])
-    assert first_of_next in listeners
+    assert int(look.step[0, SLICES[0]].min()) in listeners  # and the next slice, from its beginning
 
 
 @torch.no_grad()
@@ -250,18 +233,14 @@ def test_networks_start_with_small_means_and_scales_near_one():
 
 def test_the_parallel_pass_of_training_computes_what_the_walk_does(y, hyper, monkeypatch):
     made = context("raster", residual=None)
-    y_hat = made(y, hyper, Estimate(training=False))  # nothing is left to round, so noise is all that differs
-    walked, parallel = watched(made, y_hat.detach(), hyper), Watch(training=True)
+    y_hat = made(y, hyper, Estimate(training=False)).detach()  # nothing is left to round: noise is all that differs
+    means, _ = probed(made, y_hat, hyper).parameters(y_hat)
+    parallel = Watch(training=True)
     monkeypatch.setattr(raster, "add_noise", lambda y: y)
-    made(y_hat.detach(), hyper, parallel)
+    made(y_hat, hyper, parallel)
     assert len(parallel.seen) == len(SLICES)
-    places = where(made, hyper)
-    for number, channel in enumerate((0, 2, 4)):
-        mean = torch.empty(2, sum(SLICES), *SIZE)
-        for step, (value, _) in zip(places, walked.seen, strict=True):
-            mean[tuple(step.T)] = value.flatten().detach()
-        expected = mean[:, channel : channel + SLICES[number]].flatten(2)
-        assert torch.allclose(parallel.seen[number][0], expected, atol=1e-4)
+    for (mean, _), expected in zip(parallel.seen, means.split(SLICES, dim=1), strict=True):
+        assert torch.allclose(mean, expected.flatten(2), atol=1e-4)
 
 
 def test_every_weight_learns(name, y, hyper):

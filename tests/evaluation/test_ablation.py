@@ -13,7 +13,7 @@ from lic_lab.datasets.images import write_image
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation import ablation
 from lic_lab.evaluation.ablation import Ablation, Run, Spread, ablate
-from lic_lab.evaluation.ablation_tables import ablation_sheet, write_ablation
+from lic_lab.evaluation.ablation_tables import ablation_sheet, read_ablation, write_ablation
 from lic_lab.metrics.bd import bd_rate, rising_points
 
 BUDGET = {"steps": 2, "crop": 64, "batch_size": 1, "variants": ["slices-1"]}
@@ -229,3 +229,53 @@ def test_the_files_hold_every_run_and_every_row(done, tmp_path):
     record = json.loads((tmp_path / "ablation.json").read_text())
     assert [len(run["rows"]) for run in record["runs"]] == [2 * ablation.POINTS] * 4
     assert "slices-1" in (tmp_path / "ablation.md").read_text()
+
+
+def test_what_is_read_again_is_the_same_ablation(done, tmp_path):
+    found, _ = done
+    assert any(isinstance(value, tuple) for run in found.runs for value in run.switches.values())  # JSON has no tuples
+    write_ablation(found, tmp_path)
+    again = read_ablation(tmp_path / "ablation.json")
+    assert again == found
+    assert again.summary() == found.summary() and again.between_seeds() == found.between_seeds()
+    assert ablation_sheet(again) == ablation_sheet(found)
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "[]", "{}", '{"settings": {}, "runs": [{"variant": "full"}]}'])
+def test_a_file_that_is_no_ablation_is_refused(text, tmp_path):
+    (tmp_path / "other.json").write_text(text)
+    with pytest.raises(LicLabError, match="is no ablation: name the"):
+        read_ablation(tmp_path / "other.json")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(LicLabError, match="cannot be read"):
+        read_ablation(tmp_path / "ablation.json")
+
+
+def test_variants_are_compared_by_more_than_one_measure():
+    found = made([4.0, 8.0])
+    for run in found.runs:
+        run.objective = {"full": 2.0, "less": 2.1 + 0.1 * run.seed}[run.variant]
+        run.rows[0]["decode_seconds"] = {"full": 0.4, "less": 0.3}[run.variant]
+    assert found.gaps("less", "objective") == {0: pytest.approx(5.0), 1: pytest.approx(10.0)}
+    assert found.gaps("less", "decode_seconds") == {0: pytest.approx(-25.0), 1: pytest.approx(-25.0)}
+    assert found.gaps("less", "ms_ssim_db") == {}  # of one fixed rate there is no curve
+    assert found.between_seeds("objective").mean == 0
+    with pytest.raises(LicLabError, match="no measure of ablations is called 'speed'"):
+        found.gaps("less", "speed")
+
+
+def test_the_bd_rate_of_ms_ssim_is_another_number_than_that_of_psnr(done):
+    found, _ = done
+    for run in found.runs:
+        better = 0.3 * (run.variant != "full")
+        for row in run.rows:  # pictures of the test are too small to be measured
+            row["ms_ssim"] = 1 - 10 ** (-(5 + row["quality"] + better) / 10)
+    try:
+        by_psnr, by_ms_ssim = (found.gaps("slices-1", measure) for measure in ("psnr_db", "ms_ssim_db"))
+    finally:
+        for run in found.runs:
+            for row in run.rows:
+                row["ms_ssim"] = None
+    assert by_ms_ssim.keys() == by_psnr.keys() == {0, 1} and by_ms_ssim != by_psnr

@@ -59,3 +59,12 @@ def test_a_variant_without_numbers_is_named_and_not_drawn():
         run.failed, run.rows = "the loss is not a number", []
     axes = ablation_figure(found).axes[0]
     assert not dots(axes) and any("no number" in text.get_text() for text in axes.texts)
+
+
+def test_another_measure_moves_the_dots_and_the_words_of_the_axis():
+    found = made({"full": [0, 2], "less": [10, 12]}, (0, 1))
+    for run in found.of("less"):
+        run.objective = 1.5 + 0.1 * run.seed
+    axes = ablation_figure(found, measure="objective").axes[0]
+    assert dots(axes) == [pytest.approx([50, 60])]
+    assert "held-out crops" in axes.get_xlabel() and "BD-rate" not in axes.get_xlabel()

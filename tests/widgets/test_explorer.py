@@ -118,6 +118,17 @@ def test_the_poster_shows_all_views_and_says_what_can_be_moved(explorer):
     ]
 
 
+def test_a_poster_with_one_column_has_its_views_one_below_the_other():
+    def show(n):
+        return [Picture(np.full((60, 80, 3), n, np.uint8))] * 2
+
+    def heights(**columns):
+        panel = Explorer(show, name="Greys", n=slide([10, 20], "Grey"), **columns)
+        return Pillow.open(io.BytesIO(panel.poster())).height
+
+    assert heights(columns=1) > 3 * heights()  # twice as wide, so twice as high, and two of them
+
+
 def test_a_matplotlib_figure_and_a_map_are_views_too():
     def show(n):
         figure, axes = plt.subplots(figsize=(2, 2))

@@ -119,7 +119,8 @@ def test_every_figure_has_a_title(notebook):
 
 
 def test_there_is_something_to_move_and_it_leaves_a_picture_behind(notebook):
-    panels = [cell for cell in code(notebook) if re.search(r"\w*Explorer\(", cell.source)]
+    shown = r"\w*Explorer\(|^cockpit = TrainingCockpit\("
+    panels = [cell for cell in code(notebook) if re.search(shown, cell.source, re.MULTILINE)]
     assert panels and all(any(map(is_poster, cell.outputs)) for cell in panels)
 
 

@@ -120,7 +120,7 @@ class RDExplorer(Panel):
     def lay_out(self) -> None:
         """Choices above, figure and numbers side by side, and below what is needed to look at one point."""
         wrap = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
-        self.numbers = widgets.HTML(layout={"flex": "1 1 560px", "overflow": "auto"})
+        self.numbers = widgets.HTML(layout={"flex": "1 1 720px", "overflow": "auto"})
         self.notes = widgets.HTML()
         plot = widgets.Box([self.figure], layout={"flex": "1 1 520px", "min_width": "0", "max_width": "860px"})
         self.viewer = widgets.VBox([])

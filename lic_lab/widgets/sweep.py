@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from lic_lab.codecs.base import ImageCodec
-from lic_lab.codecs.rate import Trials, ceiling_in_bytes, largest_within
+from lic_lab.codecs.rate import Trial, Trials, ceiling_in_bytes, largest_within
 from lic_lab.errors import LicLabError
 from lic_lab.metrics.quality import MS_SSIM_MIN_SIDE, ms_ssim, psnr
 from lic_lab.metrics.rate import bpp as bits_per_pixel
@@ -91,16 +91,28 @@ def shrink(image: np.ndarray, longest: int) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _fill(stop: Stop, codec: ImageCodec, trials: Trials, name: str) -> None:
-    """Add the codec's best file within the ceiling to a stop, or what its smallest weighs."""
-    try:
-        data = largest_within(trials, stop.ceiling_bytes, codec.name).data
-    except LicLabError:
-        stop.too_large[codec.name] = min(len(trial.data) for trial in trials.seen.values())
-        return
-    decoded = codec.decode(data)
+def within(trials: Trials, max_bytes: int, codec: ImageCodec, name: str = "picture") -> tuple[Trial, Point]:
+    """Give the best file of at most `max_bytes` that a codec can write, and its measured `Point`.
+
+    trials: the codec's files of this picture so far. Raises LicLabError where even the smallest file is larger.
+    """
+    trial = largest_within(trials, max_bytes, codec.name)
+    data, decoded = trial.data, codec.decode(trial.data)
     height, width = trials.image.shape[:2]
     rate, db = bits_per_pixel(data, height, width), psnr(trials.image, decoded)
     quality = ms_ssim(trials.image, decoded) if min(height, width) >= MS_SSIM_MIN_SIDE else math.nan
     shown = Shown.of(decoded, codec.name, f"{len(data):,} bytes · {db:.2f} dB")
-    stop.points[codec.name] = Point(codec.name, name, len(data), rate, db, quality, decoded, shown)
+    return trial, Point(codec.name, name, len(data), rate, db, quality, decoded, shown)
+
+
+def smallest(trials: Trials) -> int:
+    """Give the bytes of the smallest file that was tried."""
+    return min(len(trial.data) for trial in trials.seen.values())
+
+
+def _fill(stop: Stop, codec: ImageCodec, trials: Trials, name: str) -> None:
+    """Add the codec's best file within the ceiling to a stop, or what its smallest weighs."""
+    try:
+        stop.points[codec.name] = within(trials, stop.ceiling_bytes, codec, name)[1]
+    except LicLabError:
+        stop.too_large[codec.name] = smallest(trials)

@@ -6,7 +6,11 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-CHAPTERS = [path for number in ("00", "04", "05", "06") for path in sorted(NOTEBOOKS.glob(f"{number}_*.ipynb"))]
+CHAPTERS = [
+    path
+    for number in ("00", "04", "05", "06", "08", "10", "11", "12")
+    for path in sorted(NOTEBOOKS.glob(f"{number}_*.ipynb"))
+]
 EXPLORER = ".jp-OutputArea .lic-explorer"
 
 

@@ -6,6 +6,7 @@ A panel that joins `lic_lab.widgets` joins the GALLERY too; the first test sees 
 import io
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 
 import ipywidgets as widgets
@@ -17,9 +18,12 @@ import lic_lab.widgets as room
 from lic_lab.datasets.bundled import bundled_images
 from lic_lab.models.presets import build
 from lic_lab.plots.views import Picture
+from lic_lab.widgets.decoding_player import DecodingPlayer
 from lic_lab.widgets.explorer import Manners
+from lic_lab.widgets.flow import FlowBox
 from lic_lab.widgets.picker import Picker
 from lic_lab.widgets.scan_player import ScanPlayer
+from lic_lab.widgets.stereo import motorcycle_crop
 from lic_lab.widgets.viewer import Viewer
 
 FACE = bundled_images()["astronaut"][100:228, 120:248]  # 128 x 128
@@ -30,13 +34,24 @@ ROWS = [
 ]
 GALLERY = {
     "AttentionExplorer": lambda: room.AttentionExplorer(build("asymmetric"), {"face": FACE}),
+    "BitExplorer": lambda: room.BitExplorer(
+        {"charm": build("charm"), "asymmetric": build("asymmetric")}, {"face": FACE}
+    ),
     "BitrateExplorer": lambda: room.BitrateExplorer(FACE, ["jpeg", "webp"], rates=(0.8, 1.2, 2)),
+    "BlindTest": lambda: room.BlindTest({"face": (FACE, {"dark": FACE // 2, "darker": FACE // 3})}),
+    "Comparison": lambda: room.Comparison({"face": FACE}, ["jpeg", "webp"], bpp=0.8),
+    "DecodingPlayer": lambda: room.DecodingPlayer(build("charm"), FACE),
     "Explorer": lambda: room.Explorer(lambda n: Picture(FACE // n), name="Steps", n=room.slide([1, 2, 4], "Step")),
     "FieldClicker": lambda: room.FieldClicker({"charm": build("charm"), "csm": build("csm")}, FACE, side=64),
+    "FlowExplorer": lambda: room.FlowExplorer(
+        ["charm", "hyperprior"], preset="tiny", sizes={"64": (64, 64), "128": (128, 128)}
+    ),
     "Picker": lambda: room.Picker(FACE, label="Face"),
     "RDExplorer": lambda: room.RDExplorer(ROWS, images={"face": FACE}),
     "ScanPlayer": lambda: room.ScanPlayer(FACE, size=8),
     "SpectrumExplorer": lambda: room.SpectrumExplorer({"cmamba": build("cmamba")}, {"face": FACE}),
+    "StereoExplorer": lambda: room.StereoExplorer(build("bisic"), motorcycle_crop(200, 260, 64, 128)),
+    "TrainingCockpit": lambda: room.TrainingCockpit("hyperprior", out=tempfile.mkdtemp(), crop=64),
     "Viewer": lambda: room.Viewer(FACE, FACE // 2),
     "Wall": lambda: room.Wall(FACE, {"jpeg": FACE // 2, "webp": FACE // 3}),
     "WaveletExplorer": lambda: room.WaveletExplorer(FACE, build("asymmetric")),
@@ -130,7 +145,14 @@ def test_pictures_and_charts_say_in_words_what_they_show(gallery, name):
             assert 'aria-label="' in widget.value
 
 
-SCRIPTS = {"Manners": Manners, "Picker": Picker, "ScanPlayer": ScanPlayer, "Viewer": Viewer}
+SCRIPTS = {
+    "DecodingPlayer": DecodingPlayer,
+    "FlowBox": FlowBox,
+    "Manners": Manners,
+    "Picker": Picker,
+    "ScanPlayer": ScanPlayer,
+    "Viewer": Viewer,
+}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

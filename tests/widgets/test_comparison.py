@@ -1,0 +1,161 @@
+"""The comparison gives every codec the same bytes, shows what each makes of them, and maps errors and bits."""
+
+import html
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from lic_lab.codecs import load
+from lic_lab.codecs.learned import wrap
+from lic_lab.codecs.rate import ceiling_in_bytes
+from lic_lab.datasets.bundled import bundled_images
+from lic_lab.errors import LicLabError
+from lic_lab.metrics.quality import ms_ssim, psnr
+from lic_lab.models.presets import build
+from lic_lab.plots.views import heat
+from lic_lab.probes.bitmaps import bit_map
+from lic_lab.widgets.comparison import LOUDEST, Comparison
+
+PICTURES = {
+    "face": bundled_images()["astronaut"][20:196, 120:290],  # 176 x 170: large enough for MS-SSIM
+    "cat": bundled_images()["chelsea"][90:154, 180:260],  # 64 x 80
+}
+
+
+@pytest.fixture
+def panel():
+    return Comparison(PICTURES, ["jpeg", "webp"], bpp=0.8)
+
+
+@pytest.fixture
+def learned():
+    return Comparison({"cat": PICTURES["cat"]}, [wrap(build("charm"), "charm"), "jpeg"], bpp=4)
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Pillow.open(io.BytesIO(png)))
+
+
+def viewers(panel) -> list:
+    return panel.stage.children[0].viewers if panel.stage.children else []
+
+
+def said(panel) -> dict[str, list[str]]:
+    """The table as text: codec -> cells."""
+    lines = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", panel.numbers.value)
+    cells = [[html.unescape(re.sub("<[^>]*>", "", cell)) for cell in re.split("</t[hd]>", line)] for line in lines]
+    return {name: rest[:-1] for name, *rest in cells}
+
+
+def test_every_codec_shows_what_the_best_file_within_the_bytes_decodes_to(panel):
+    face = PICTURES["face"]
+    for name, viewer in zip(("jpeg", "webp"), viewers(panel), strict=True):
+        data = load(name).compress(face, bpp=0.8)
+        assert np.array_equal(pixels(viewer.a), face) and np.array_equal(pixels(viewer.b), load(name).decode(data))
+        assert f"{len(data):,} bytes" in viewer.about_b["caption"]
+
+
+def test_the_table_says_bytes_distance_from_the_target_and_quality(panel):
+    face, target = PICTURES["face"], ceiling_in_bytes(0.8, 176, 170)
+    assert f"At most {target:,} bytes" in panel.numbers.value
+    for name, label in (("jpeg", "JPEG"), ("webp", "WebP")):
+        data = load(name).compress(face, bpp=0.8)
+        decoded = load(name).decode(data)
+        share = f"{len(data) / target - 1:+.1%}".replace("-", "−")
+        expected = [f"{len(data):,}", share, f"{8 * len(data) / face[..., 0].size:.3f}"]
+        expected += [f"{psnr(face, decoded):.2f}", f"{ms_ssim(face, decoded):.4f}"]
+        assert said(panel)[label][:5] == expected and len(data) <= target
+
+
+def test_the_better_quality_is_in_bold(panel):
+    decibels = {label: float(cells[3]) for label, cells in said(panel).items()}
+    assert decibels["WebP"] != decibels["JPEG"]
+    best = max(decibels.values())
+    assert f'<td class="lic-best">{best:.2f}</td>' in panel.numbers.value
+
+
+def test_a_larger_size_takes_more_bytes_and_gives_more_quality(panel):
+    before = said(panel)
+    panel.rate.value = 1.0
+    after = said(panel)
+    for label in before:
+        assert int(after[label][0].replace(",", "")) > int(before[label][0].replace(",", ""))
+        assert float(after[label][3]) > float(before[label][3])
+
+
+def test_a_codec_that_cannot_make_so_small_a_file_says_so_in_one_line(panel):
+    panel.rate.value = 0.12
+    least = len(load("jpeg").encode(PICTURES["face"], load("jpeg").ladder.quality(0)))
+    assert said(panel)["JPEG"] == [f"needs at least {least:,} bytes"]
+    assert np.ptp(pixels(viewers(panel)[0].b)) == 0 and "no file this small" in viewers(panel)[0].about_b["caption"]
+    assert "alert" not in panel.status.value and len(panel.poster()) > 1000
+
+
+def test_the_error_map_is_the_mean_distance_over_colours(panel):
+    panel.map.value = "error"
+    face, decoded = PICTURES["face"], load("jpeg").decode(load("jpeg").compress(PICTURES["face"], bpp=0.8))
+    mean = np.abs(face.astype(int) - decoded).sum(axis=2) / 3
+    assert np.array_equal(pixels(viewers(panel)[0].b), heat(mean, low=0, high=LOUDEST).image)
+    assert str(LOUDEST) in viewers(panel)[0].about_b["caption"]
+
+
+def test_the_bits_map_is_that_of_the_file_and_classical_codecs_have_none(learned):
+    learned.map.value = "bits"
+    model = learned.codecs["charm"].model
+    data = learned.found()["charm"].data
+    bits = bit_map(model, data).positions[0]
+    assert bits.sum().item() == pytest.approx(
+        8 * len(data), rel=0.2
+    )  # what remains is header and the end of the stream
+    shown = pixels(viewers(learned)[0].b)
+    right = heat(bits.numpy()[:4, :5], low=0, high=float(bits[:4, :5].max())).image
+    assert shown.shape == (64, 80, 3) and np.array_equal(shown[8::16, 8::16], right)
+    assert np.ptp(pixels(viewers(learned)[1].b)) == 0 and "no latent" in viewers(learned)[1].about_b["caption"]
+
+
+def test_another_codec_takes_the_place_that_is_chosen_and_zoom_stays(panel):
+    for viewer in viewers(panel):
+        viewer.zoom = 4.0
+    panel.chosen[2].value = "jpeg2000"
+    assert list(said(panel)) == ["JPEG", "WebP", "JPEG 2000"]
+    assert [viewer.zoom for viewer in viewers(panel)] == [4.0] * 3
+    panel.chosen[0].value = ""
+    assert list(said(panel)) == ["WebP", "JPEG 2000"] and len(viewers(panel)) == 2
+
+
+def test_no_codec_leaves_an_empty_stage_and_the_way_out(panel):
+    for control in panel.chosen:
+        control.value = ""
+    assert not viewers(panel) and "Choose a codec" in panel.status.value
+    panel.chosen[0].value = "jpeg"
+    assert len(viewers(panel)) == 1
+
+
+def test_another_picture_is_shown_in_the_same_viewers(panel):
+    before = viewers(panel)
+    panel.picture.value = "cat"
+    assert viewers(panel) == before and np.array_equal(pixels(before[0].a), PICTURES["cat"])
+    assert said(panel)["WebP"][4] == "—"  # too small for MS-SSIM
+
+
+def test_what_was_found_once_is_not_searched_again(panel, monkeypatch):
+    panel.rate.value = 1.0
+    monkeypatch.setattr(panel, "search", lambda codec: pytest.fail(f"{codec.name} searched again"))
+    panel.rate.value = 0.8
+    assert "alert" not in panel.status.value and "0.8 bpp" in panel.numbers.value
+
+
+def test_a_comparison_of_nothing_and_of_too_many_is_refused():
+    for pictures, codecs in (({}, ["jpeg"]), (PICTURES, []), (PICTURES, ["jpeg"] * 5)):
+        with pytest.raises(LicLabError, match="one to 4 codecs"):
+            Comparison(pictures, codecs)
+    with pytest.raises(LicLabError, match="no codec called"):
+        Comparison(PICTURES, ["jpgg"])
+
+
+def test_large_pictures_are_scaled_down():
+    panel = Comparison({"face": bundled_images()["astronaut"]}, ["jpeg"], bpp=0.5, longest=96)
+    assert viewers(panel)[0].about_a["label"] == "Original" and pixels(viewers(panel)[0].a).shape == (96, 96, 3)

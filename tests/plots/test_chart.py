@@ -82,3 +82,9 @@ def test_ticks_are_round_and_between_four_and_eight():
     for low, high in ((0, 1), (-3.7, 12), (1e-6, 3e-6), (27, 44.2)):
         found = ticks(low, high)
         assert 4 <= len(found) <= 9 and low - 1e-9 <= found[0] and found[-1] <= high + 1e-9
+
+
+def test_a_large_point_of_a_hollow_line_is_hollow_live_and_still():
+    chart = Chart([Line([1], [2], "variant", "#0e7c3f", width=0, dots=True, hollow=True, big=0)], "x", "y")
+    assert 'r="5.5" fill="none" stroke="#0e7c3f"' in chart.svg()
+    assert {line.get_markerfacecolor() for line in chart.figure().axes[0].lines} == {"none"}

@@ -4,6 +4,7 @@
 VENV  ?= .venv
 OUT   ?= out/demo
 ARGS  ?=
+comma := ,
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
@@ -19,7 +20,7 @@ PYTEST := OMP_NUM_THREADS=1 LIC_LAB_FAST=1 $(BIN)/python -m pytest -n auto --max
           --nbmake --nbmake-timeout=600 tests notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab demo test test-slow notebooks readme results results-stereo lint clean
+.PHONY: help install lab demo test test-slow notebooks readme results results-ablation results-stereo lint clean
 
 help:  ## Say what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -51,6 +52,16 @@ results: $(READY)  ## Measure the shipped weights and the classical codecs on Ko
 	  --out out/kodak $(LEARNED:%=--qualities %=$(RUNGS))
 	cp out/kodak/rows.csv data/results/kodak.csv && cp out/kodak/rd.png data/results/kodak.png
 	for file in data/weights/*.safetensors; do $(BIN)/lic-lab info $$file > $${file%.safetensors}.md; done
+
+TRAIN ?= photographs
+ABLATE = $(BIN)/lic-lab ablate $(1) $(TRAIN) --variants $(2) --steps 300 --crop 128 --batch-size 4 --ema 0 --out out/ablation/$(1) \
+  && cp out/ablation/$(1)/ablation.json data/results/ablation/$(1).json && cp out/ablation/$(1)/ablation.csv data/results/ablation/$(1).csv
+results-ablation: $(READY)  ## Train the ablations of chapter 13 on folders of photographs (TRAIN="one two"; hours; goes on if killed)
+	$(call ABLATE,cmamba,cnn-only$(comma)conv-context)
+	$(call ABLATE,csm,fixed-partition)
+	$(call ABLATE,asymmetric,no-attention$(comma)no-post-filter)
+	$(call ABLATE,bimamba,forward-only$(comma)no-ssm)
+	$(call ABLATE,bisic,no-attention)
 
 STEREO ?= data/stereo
 results-stereo: $(READY)  ## Measure stereo codecs on the pairs of a folder (STEREO=folder) and the bundled one

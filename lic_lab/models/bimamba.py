@@ -27,7 +27,7 @@ class BiMamba(Codec):
 
     Claim: global context in linear time; better MS-SSIM and LPIPS than JPEG, Balle 2018 and Cheng 2020 below 0.5 bpp.
     Code: writes no bytes; its hyper synthesis reads the unrounded z, which costs nothing to send, and its context reads
-    values that no decoder has. At its two honest points it needs 25 % more bits than Cheng 2020 for equal PSNR.
+    values that no decoder has. At its two higher points it needs 25 % more bits than Cheng 2020 for equal PSNR.
     Ours: decodes. Only z_hat reaches the hyper synthesis, and y enters the hyper analysis with its signs; the context
     reads y_hat only, in both directions over what is wholly known: hyper features, earlier slices, anchors.
     Source: BiMamba-Learned-Image-Compression (25 Feb 2026); the block is that of Vision Mamba, arXiv 2401.09417.

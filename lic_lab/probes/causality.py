@@ -2,6 +2,10 @@
 
 A decoder that asks for the parameters of a symbol holds the side latents and what was coded in earlier steps. Whatever
 else they depend on makes a rate that no file can have.
+
+Found: a symbol that tells itself or its future, and a side latent that is read before it is rounded. Not found: a
+context of the right neighbours with values that no decoder has, such as y rounded without its mean; there, only a round
+trip through a file tells.
 """
 
 from __future__ import annotations

@@ -42,10 +42,11 @@ def test_every_seed_is_a_dot_at_its_bd_rate():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["less", "more"]
 
 
-def test_the_band_is_as_wide_as_the_full_model_lies_from_itself():
-    axes = ablation_figure(made({"full": [0, 2], "less": [10, 12]}, (0, 1))).axes[0]
+@pytest.mark.parametrize("seeds, far", [([0, 2], 2), ([0, -2], 2), ([0, 1, -2], 100 * (1 - 0.98 / 1.01))])
+def test_the_band_is_as_wide_as_the_full_model_lies_from_itself(seeds, far):
+    axes = ablation_figure(made({"full": seeds, "less": [10, 12, 11]}, range(len(seeds)))).axes[0]
     (band,) = axes.patches
-    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((-2, 2))
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((-far, far))
 
 
 def test_one_seed_has_no_band_and_the_title_says_so():

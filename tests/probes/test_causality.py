@@ -33,6 +33,16 @@ def found(taps, step=RASTER):
     return Causality(Window(taps), 3 * torch.randn(1, 1, *SIZE, generator=torch.Generator().manual_seed(1)), step=step)
 
 
+def shaken(name, preset="tiny", **switches):
+    """A model without zeros, for fresh layers of zeros would hide a path."""
+    torch.manual_seed(0)
+    model = build(name, preset, **switches)
+    with torch.no_grad():
+        for parameter in model.latent.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    return model
+
+
 def test_what_a_symbol_hears_is_its_window_by_gradient_and_by_hand():
     look, at = found(OPEN), (0, 0, 2, 3)
     y = look.y_hat.clone().requires_grad_()
@@ -60,6 +70,14 @@ def test_a_masked_window_does_not_leak_in_raster_order_and_an_open_one_does():
     assert found(FUTURE).leaks([(0, 0, 2, 3)]) == [Leak((0, 0, 2, 3), (0, 0, 2, 2))]
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_rectifier_hides_a_leak_from_one_side_only(sign):
+    y = torch.zeros(1, 1, *SIZE)
+    look = Causality(lambda y, wire: wire.gaussian(y, torch.relu(sign * y - 1), torch.ones_like(y)), y, step=RASTER)
+    assert look.leaks([(0, 0, 2, 3)]) == [Leak((0, 0, 2, 3), (0, 0, 2, 3))]
+    assert not look.heard((0, 0, 2, 3)).any()  # and from the gradient altogether
+
+
 def test_without_an_order_everything_that_comes_in_one_call_is_coded_together():
     assert found(CAUSAL, step=None).step.unique().tolist() == [0]
     assert found(CAUSAL, step=None).leaks()
@@ -67,11 +85,7 @@ def test_without_an_order_everything_that_comes_in_one_call_is_coded_together():
 
 @pytest.mark.parametrize("name, preset", [(n, p) for n in PRESETS for p in PRESETS[n] if p.startswith("tiny")])
 def test_no_parameter_of_any_model_depends_on_what_is_decoded_with_it_or_after_it(name, preset):
-    torch.manual_seed(0)
-    model = build(name, preset)
-    with torch.no_grad():
-        for parameter in model.latent.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)  # fresh layers of zeros would hide a path
+    model = shaken(name, preset)
     x = torch.rand((1, 3, 64, 64) if model.views == 1 else (1, 2, 3, 64, 64))
     look = model_causality(model, x)
     assert look.leaks() == []
@@ -81,8 +95,7 @@ def test_no_parameter_of_any_model_depends_on_what_is_decoded_with_it_or_after_i
 
 @pytest.mark.parametrize("switch", [{"context": "raster"}, {"context": "none"}, {"middle": 4}, {"hyperprior": False}])
 def test_variants_and_middle_latents_are_causal_too(switch):
-    torch.manual_seed(0)
-    model = build("bimamba", "tiny", **switch)
+    model = shaken("bimamba", **switch)
     assert model_causality(model, torch.rand(1, 3, 64, 64)).leaks() == []
 
 
@@ -99,6 +112,23 @@ def test_side_latents_stay_as_they_were_so_that_only_one_thing_moves():
     model = build("hyperprior", "tiny")
     look = model_causality(model, torch.rand(1, 3, 64, 64))
     assert not look.told((0, 0, 1, 1)).any()  # z would have told everybody
+
+
+def test_a_hyper_synthesis_that_reads_the_unrounded_side_latent_is_found():
+    model = shaken("charm")
+    latent = model.latent
+
+    def walk(reads_rounded):
+        def go(y, wire):
+            z = latent.analysis(y)
+            z_hat = wire.factorized(z, latent.density, z.shape)
+            return latent.context(y, latent.synthesis(z_hat if reads_rounded else z), wire)
+
+        return go
+
+    y_hat = 3 * torch.randn(1, model.channels, 4, 4)
+    honest, spoilt = (Causality(walk(rounded), y_hat) for rounded in (True, False))
+    assert honest.leaks() == [] and spoilt.leaks()
 
 
 def test_a_walk_that_leaves_symbols_out_is_refused():

@@ -20,6 +20,7 @@ AXES = {
 }
 RATE = "Rate (bits per pixel of the whole file)"
 PUBLISHED = "published:"  # how the names of curves begin that were not measured here
+BESIDE = 8  # curves above which the legend stands beside the axes
 
 
 def looks(names: Iterable[str]) -> dict[str, Style]:
@@ -88,7 +89,9 @@ def rd_figure(rows: Iterable, *, metric: str = "psnr_db", title: str = "", size:
     figure, axes = plt.subplots(figsize=size, layout="constrained")
     _draw(axes, list(rows), metric)
     axes.set_title(title)
-    if axes.lines:
+    if len(axes.lines) > BESIDE:  # no corner is free of so many
+        figure.legend(loc="outside right upper", frameon=False)
+    elif axes.lines:
         axes.legend(frameon=False)
     plt.close(figure)  # the notebook shows the returned figure once, not twice
     return figure

@@ -33,9 +33,10 @@ def contexts_of(model: Codec) -> tuple[str, ...]:
 def withheld(model: Codec, *names: str) -> Iterator[Codec]:
     """Keep contexts of a model silent within a `with` block: every step that would hear them hears zeros.
 
-    Encoder and decoder do so alike, so files that are written inside decode inside, and only there. The weights were
-    trained with the context, so what a file grows by is the most that the context can be worth, not what a model
-    trained without it would need. Raises LicLabError for a context that the model has not.
+    Encoder and decoder do so alike, so files that are written inside decode inside, and only there. The picture changes
+    too, because what is heard also corrects rounding errors: compare at equal quality. The weights were trained with
+    the context, so what a file then grows by is the most that the context can be worth, not what a model trained
+    without it would need. Raises LicLabError for a context that the model has not.
     """
     have = contexts_of(model)
     for name in names:

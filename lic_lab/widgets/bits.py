@@ -12,13 +12,13 @@ from lic_lab.coding.tables import Tables
 from lic_lab.entropy import gaussian
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
-from lic_lab.models.checkpoints import load_model, shipped
+from lic_lab.models.checkpoints import shipped
 from lic_lab.plots.palette import style
 from lic_lab.plots.views import Chart, Line, Picture, Table, heat
 from lic_lab.probes.decoding import Decoding, decoding_steps
 from lic_lab.widgets.attention import crops, visible
 from lic_lab.widgets.controls import choose, slide
-from lic_lab.widgets.decoding_player import channels_label, default_picture, picture_tensor
+from lic_lab.widgets.decoding_player import channels_label, default_picture, model_of, picture_tensor
 from lic_lab.widgets.explorer import Explorer
 from lic_lab.widgets.panel import visible_errors
 
@@ -29,22 +29,27 @@ POSITIONS, CHANNELS, SLICE, SCALES = WHAT = (
     "expected and found",
 )
 BINS = 12  # of expected deviations
+FILES = 32  # decoded files that are remembered: each takes about 3 MB for 256 x 256 pixels
 
 
 class BitExplorer(Explorer):
     """Choose a model, a picture and a rate, and see where the bits of the file go.
 
-    models: names of codecs with shipped weights, or name -> model; by default all that are shipped.   pictures: name ->
-    uint8 (h, w, 3), or (2, h, w, 3) for stereo models; crops of the bundled pictures, and a pair, by default. A model
-    offers the pictures that it can code.
-    A file is written and decoded when it is first asked for, a second or two, and then remembered. All bits are those
-    of the integer tables that coded the file; what is no symbol, header and end of the stream, stands by itself.
+    models: a name, or names, of codecs with shipped weights, or name -> model; by default all that are shipped.
+    pictures: name -> uint8 (h, w, 3), or (2, h, w, 3) for stereo models; crops of the bundled pictures, and a pair, by
+    default. A model offers the pictures that it can code.
+    A file is written and decoded when it is first asked for, a second or two, and then remembered, the last 32 of them.
+    All bits are those of the integer tables that coded the file; what is no symbol, header and end of the stream,
+    stands by itself.
     Raises LicLabError where there is no model, or a model has no picture that it can code.
     """
 
-    def __init__(self, models: Iterable[str] | Mapping[str, Codec] | None = None, pictures: Mapping | None = None):
-        models = shipped() if models is None else models
-        self.models = dict(models) if isinstance(models, Mapping) else {name: load_model(name) for name in models}
+    def __init__(
+        self, models: str | Iterable[str] | Mapping[str, Codec] | None = None, pictures: Mapping | None = None
+    ):
+        models = shipped() if models is None else [models] if isinstance(models, str) else models
+        named = models if isinstance(models, Mapping) else {name: name for name in models}
+        self.models = {name: model_of(model) for name, model in named.items()}
         if not self.models:
             raise LicLabError("there is no model to look at: give models, or train one with lic-lab train")
         self.pictures = default_pictures(self.models.values()) if pictures is None else dict(pictures)
@@ -94,10 +99,12 @@ class BitExplorer(Explorer):
         return model, picture, rate
 
     def file(self, model: str, picture: str, rate: int) -> tuple[bytes, Decoding]:
-        """Write a picture with a model at a rate point and read it step by step, once."""
+        """Write a picture with a model at a rate point and read it step by step; once, while it is remembered."""
         key = model, picture, rate
         if key not in self.files:
             codec = self.models[model]
+            if len(self.files) >= FILES:
+                self.files.pop(next(iter(self.files)))
             data = codec.compress(picture_tensor(np.asarray(self.pictures[picture]), codec), float(rate))
             self.files[key] = data, decoding_steps(codec, data)
         return self.files[key]
@@ -159,7 +166,7 @@ def bill(found: Decoding, size: int, number: int) -> Table:
     rows.append(["header, checks, end", f"{rest:,.0f}", f"{rest / total:.1%}", ""])
     rows.append(["the file", f"{total:,}", "100 %", f"{sum(step.slice is not None for step in found.steps)}"])
     bold = {(number + 1, column) for column in (1, 2)} | {(len(rows) - 1, 1)}
-    return Table(("bits of", "bits", "share", "pass"), rows, f"{size:,} bytes × 8 = {total:,} bits", bold)
+    return Table(("bits of", "bits", "share", "passes"), rows, f"{size:,} bytes × 8 = {total:,} bits", bold)
 
 
 def channel_chart(found: Decoding, color: str) -> Chart:

@@ -2,7 +2,8 @@
 
 const SPEEDS = [0.5, 1, 2, 4, 8]; // steps a second
 const SIDE = 384; // CSS pixels of the picture's longer side, at most
-const TILE = 112; // CSS pixels of the longer side of a tile, at least one for a position
+const TILE = 128; // CSS pixels of the longer side of a tile, at least one for a position
+const FRAMED = 8; // CSS pixels of a position: in smaller ones a frame would hide the colour
 const KEYS = [
   ["Space", "play, pause"],
   ["← →", "one step back, one step on"],
@@ -118,13 +119,15 @@ class DecodingPlayer extends Transport {
       const [r, g, b] = this.paid.subarray(3 * at, 3 * at + 3);
       context.fillStyle = when > position ? "#8886" : `rgb(${r}, ${g}, ${b})`;
       context.fillRect(x, y, cell - gap, cell - gap);
-      if (when !== position || !gap) continue;
+      if (when !== position || cell < FRAMED * devicePixelRatio) continue;
       context.strokeStyle = frame;
       context.lineWidth = Math.max(1, devicePixelRatio);
       context.strokeRect(x + 0.5, y + 0.5, cell - gap - 1, cell - gap - 1);
     }
     const first = tile * rows * columns;
-    const known = this.when.subarray(first, first + rows * columns).filter((when) => when <= position).length;
+    const times = this.when.subarray(first, first + rows * columns);
+    const known = times.filter((when) => when <= position).length;
+    canvas.parentElement.classList.toggle("lic-now", times.includes(position));
     canvas.setAttribute("aria-label", `${known} of ${rows * columns} positions known`);
   }
 

@@ -46,8 +46,8 @@ class DecodingPlayer(Poster, anywidget.AnyWidget):
     The file is written and decoded when the player is made, and everything shown is sent once, pictures as JPEG. A file
     with more than 48 steps is shown at 48 of them. After each step, what is missing counts as the entropy model
     predicts it, see `probes.decoding.Decoding.latent`.
-    Raises LicLabError for a picture that does not fit the model, or a trait that does not exist; a position outside is
-    the nearest step.
+    Raises LicLabError for what is no model, a picture that does not fit it, or a trait that does not exist; a position
+    outside is the nearest step.
     """
 
     _esm = front("page.js", "transport.js", "decoding_player.js")
@@ -67,7 +67,7 @@ class DecodingPlayer(Poster, anywidget.AnyWidget):
     ):
         if unknown := sorted(set(traits) - {"position", "playing", "speed", "name"}):
             raise LicLabError(f"a player has no {unknown[0]!r}: give rate, position, playing, speed or name")
-        model = load_model(model) if isinstance(model, str) else model
+        model = model_of(model)
         self.picture = default_picture(model.views) if picture is None else np.asarray(picture)
         x = picture_tensor(self.picture, model)
         self.data = model.compress(x, rate)
@@ -206,10 +206,19 @@ def half(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Pillow.fromarray(picture).reduce(2))
 
 
+def model_of(model: str | Codec) -> Codec:
+    """Give the model of a name, or the model itself; raises LicLabError for what is neither."""
+    model = load_model(model) if isinstance(model, str) else model
+    if not isinstance(model, Codec):
+        raise LicLabError(f"{type(model).__name__} is no model: give a name, or of a codec its .model")
+    return model
+
+
 def picture_tensor(picture: np.ndarray, model: Codec) -> torch.Tensor:
     """Give a picture uint8 (h, w, 3), or a pair (2, h, w, 3), as a model takes it; raises LicLabError for others."""
     views = 2 if picture.ndim == 4 else 1
-    if picture.dtype != np.uint8 or picture.shape[-1] != 3 or picture.ndim not in (3, 4) or views != model.views:
+    fits = picture.dtype == np.uint8 and picture.ndim in (3, 4) and picture.shape[-1] == 3 and picture.size > 0
+    if not fits or views != model.views:
         what = "pictures, uint8 (h, w, 3)" if model.views == 1 else "pairs, uint8 (2, h, w, 3)"
         raise LicLabError(f"{type(model).__name__} codes {what}: it cannot take {picture.dtype} {picture.shape}")
     x = torch.cat([image_to_tensor(view) for view in picture.reshape(-1, *picture.shape[-3:])])

@@ -1,6 +1,7 @@
 """The bit explorer without a browser: what it shows adds up to the file, and its choices fit one another."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from lic_lab.datasets.bundled import bundled_images
 from lic_lab.entropy import gaussian
 from lic_lab.errors import LicLabError
 from lic_lab.models.presets import build
-from lic_lab.plots.views import Chart, Picture, Table
+from lic_lab.plots.views import Chart, Picture, Table, heat
 from lic_lab.widgets.bits import CHANNELS, POSITIONS, SCALES, SLICE, BitExplorer, promised_sizes, scale_chart
 
 FACE = bundled_images()["astronaut"][100:200, 120:248]  # 100 x 128: padded to 128 x 128
@@ -66,6 +67,25 @@ def test_positions_in_the_padding_are_not_shown_and_the_scale_ends_at_the_deares
     assert shown.scale.high == pytest.approx(float(found.bits[0].sum(0)[:7].max()))
 
 
+def test_expected_and_found_are_root_mean_squares_on_one_scale(explorer):
+    _, found = explorer.file("charm", "face", 0)
+    found = replace(found, scales=50 * torch.rand_like(found.scales))  # those of an untrained model are all alike
+    size, expected = (t[0, :4].square().mean(0).sqrt()[:7] for t in (found.symbols, found.scales))
+    high = float(expected.max())
+    assert high > size.max()
+    for view, values in zip(explorer.slice_maps(found, 0)[1:], (expected, size), strict=True):
+        assert view.scale.high == pytest.approx(high)
+        assert np.array_equal(view.image, heat(values, low=0, high=high, cmap="viridis").image)
+
+
+def test_the_title_counts_the_dearest_channels_that_reach_half_of_the_bits(explorer):
+    explorer.controls["what"].value = CHANNELS
+    _, found = explorer.file("charm", "face", 0)
+    bits = found.bits.sum(dim=(0, 2, 3)).sort(descending=True).values
+    counted = int(explorer.views[1].title.split(" of ")[0])
+    assert bits[: counted - 1].sum() < bits.sum() / 2 <= bits[:counted].sum()
+
+
 def test_the_slider_chooses_the_slice_and_stops_at_the_last_one(explorer):
     explorer.controls["what"].value = SLICE
     notes = []
@@ -92,6 +112,18 @@ def test_a_file_is_written_once(explorer, monkeypatch):
         assert 'role="alert"' not in explorer.status.value
     explorer.controls["rate"].value = 1  # a new file, which cannot be written now
     assert 'role="alert"' in explorer.status.value
+
+
+def test_the_files_asked_for_last_are_remembered(explorer, monkeypatch):
+    monkeypatch.setattr("lic_lab.widgets.bits.FILES", 2)
+    monkeypatch.setattr(explorer, "files", {})
+    first, *_ = [explorer.file("charm", "face", rate) for rate in range(3)]
+    assert [rate for *_, rate in explorer.files] == [1, 2]
+    assert explorer.file("charm", "face", 0)[0] == first[0]
+
+
+def test_a_single_name_is_a_model_too():
+    assert list(BitExplorer("charm", {"face": FACE}).models) == ["charm"]
 
 
 def test_symbols_drawn_by_the_tables_lie_on_the_promised_line():

@@ -55,6 +55,14 @@ def test_arrow_keys_read_pass_by_pass_and_back(notebook):
     assert read.split(" of ")[0] == read.split(" of ")[1]
 
 
+def test_the_slice_that_is_read_is_framed(notebook):
+    for key, framed in (("Home", []), ("ArrowRight", []), ("ArrowRight", [0]), ("ArrowRight", [0]), ("End", [1])):
+        notebook.page.keyboard.press(key)
+        tiles = notebook.page.locator(".lic-tile").all()
+        now = [k for k, tile in enumerate(tiles) if "lic-now" in (tile.get_attribute("class") or "")]
+        assert now == framed
+
+
 def test_playing_from_the_end_starts_again_and_stops_at_the_end(notebook):
     for key in ("ArrowUp", "ArrowUp", "ArrowUp", "Space"):
         notebook.page.keyboard.press(key)

@@ -111,6 +111,8 @@ def test_a_position_beyond_an_end_is_the_step_there(player):
     [
         ({"picture": np.stack([FACE, FACE])}, "Asymmetric codes pictures"),
         ({"picture": FACE / 255}, "it cannot take float64"),
+        ({"picture": FACE[:0]}, r"it cannot take uint8 \(0, 128, 3\)"),
+        ({"model": 3}, "int is no model: give a name"),
         ({"frames": []}, "no 'frames': give rate"),
         ({"speed": 0}, "give 0.1 to"),
         ({"rate": 7}, "off the ladder"),

@@ -99,15 +99,18 @@ class Explorer(Panel):
         self.status.say("")
 
     def put(self, views: Sequence) -> None:
-        """Put views on the page; boxes that can show them are used again, so that nothing jumps."""
+        """Put views on the page; boxes that can show them are used again, so that nothing jumps, others are closed."""
         self.views = list(views)
-        boxes = self.body.children[len(self.picked) :]
-        fits = (isinstance(box, _box_for(view)) for box, view in zip(boxes, views, strict=False))
-        if len(boxes) == len(views) and all(fits):
-            for box, view in zip(boxes, views, strict=True):
-                _fill(box, view)
-        else:
-            self.body.children = [*self.picked, *(_fill(_new_box(view), view) for view in views)]
+        before = self.body.children[len(self.picked) :]
+        places = list(before) + [None] * (len(self.views) - len(before))
+        boxes = [
+            _fill(box if isinstance(box, _box_for(view)) else _new_box(view), view)
+            for box, view in zip(places, self.views, strict=False)
+        ]
+        self.body.children = [*self.picked, *boxes]
+        for box in before:
+            if box not in boxes:
+                _close(box)
         self.drawn += 1
 
     def poster(self) -> bytes:
@@ -160,6 +163,15 @@ def _new_box(view) -> widgets.Widget:
     if isinstance(view, (Chart, Table)):
         return widgets.HTML(layout={"flex": "1 1 340px", "max_width": "480px"})
     return FigureBox(format="png", layout={"max_width": "100%"})
+
+
+def _close(box: widgets.Widget) -> None:
+    """Take a box away for good, with its parts, its layout and its style: a page keeps all that is not closed."""
+    for value in box.trait_values().values():
+        for part in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(part, widgets.Widget):
+                _close(part)
+    box.close()
 
 
 def _fill(box: widgets.Widget, view) -> widgets.Widget:

@@ -5,6 +5,7 @@ import io
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from ipywidgets.widgets import widget
 from PIL import Image as Pillow
 
 from lic_lab.errors import LicLabError
@@ -75,6 +76,16 @@ def test_moving_keeps_the_boxes_so_that_nothing_jumps_and_another_kind_of_view_b
     assert explorer.body.children == boxes
     explorer.controls["kind"].value = "chart"
     assert len(explorer.body.children) == 2 and "<svg" in explorer.body.children[1].value
+
+
+def test_a_box_that_is_no_longer_shown_is_closed_with_all_its_parts(explorer):
+    def move():
+        for kind in ("chart", "picture"):
+            explorer.controls["kind"].value = kind
+            explorer.known.clear()
+        return len(widget._instances)
+
+    assert move() == move() == move()
 
 
 def test_a_refusal_is_shown_in_one_line_and_the_last_views_stay(explorer):

@@ -10,6 +10,7 @@ from lic_lab.probes.stereo import JointCoding
 
 BITS, SAVED, DEPTH = "magma", "RdBu", "viridis"  # colour maps: bits, bits saved (blue) or lost (red), disparity
 VIEWS = ("left", "right")
+SHEET = 11  # inches: about a page of a notebook, so that words keep their size
 
 
 def attention_figure(pair: np.ndarray, found: CrossAttention, at: tuple[int, int], *, disparity: float | None = None):
@@ -40,7 +41,7 @@ def attention_figure(pair: np.ndarray, found: CrossAttention, at: tuple[int, int
 
 
 def joint_figure(pair: np.ndarray, found: JointCoding):
-    """Show each view, its bits coded jointly and separately, and the difference: blue where the other view helped.
+    """Show each view, its bits beside the other view and beside that turned, and the difference: blue where fewer.
 
     pair: uint8 (2, h, w, 3). Returns a matplotlib Figure.
     """
@@ -54,8 +55,8 @@ def joint_figure(pair: np.ndarray, found: JointCoding):
         for axis, bits in zip(line[1:3], (joint, separate), strict=True):
             shade = _show(axis, bits, found.stride, pair, cmap=BITS, vmin=0, vmax=most)
         saved = _show(line[3], gain, found.stride, pair, cmap=SAVED, vmin=-limit, vmax=limit)
-        line[1].set_title(f"jointly: {joint.sum() / 8:,.0f} bytes, {found.joint_psnr_db[view]:.2f} dB")
-        line[2].set_title(f"separately: {separate.sum() / 8:,.0f} bytes, {found.separate_psnr_db[view]:.2f} dB")
+        line[1].set_title(f"jointly\n{joint.sum() / 8:,.0f} bytes, {found.joint_psnr_db[view]:.2f} dB")
+        line[2].set_title(f"partner turned\n{separate.sum() / 8:,.0f} bytes, {found.separate_psnr_db[view]:.2f} dB")
         line[3].set_title(f"saved: {100 * found.saved_by_view[view]:.1f} %")
     figure.colorbar(shade, ax=axes[:, 2], label="bits per position", shrink=0.7)
     figure.colorbar(saved, ax=axes[:, 3], label="bits saved per position", shrink=0.7)
@@ -96,8 +97,8 @@ def _row_of(pair: np.ndarray, columns: int, rows: int):
     import matplotlib.pyplot as plt
 
     height, width = pair.shape[1:3]
-    across = 15 / columns  # inches
-    size = (15, rows * (across * height / width + 0.5))
+    across = SHEET / columns  # inches
+    size = (SHEET, rows * (0.9 * across * height / width + 0.4))  # a colour bar takes its part of the width
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
     for axis in np.ravel(axes):
         axis.set_axis_off()

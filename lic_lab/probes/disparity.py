@@ -2,7 +2,7 @@
 
 Legend: h rows, w columns. left[y, x] shows the same point as right[y, x - d]: d is the disparity, in pixels, 0 or more.
 Source: Scharstein and Szeliski, "A taxonomy and evaluation of dense two-frame stereo correspondence algorithms", IJCV
-2002, Sec. 3 (window costs, winner takes all) and Sec. 5 (left-right check).
+2002, Sec. 3.1 to 3.3 (window costs, winner takes all) and Sec. 3.4 (left-right check).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def matching_costs(pair: np.ndarray, most: int, side: int = 9) -> np.ndarray:
     if pair.dtype != np.uint8 or pair.ndim != 4 or pair.shape[0] != 2 or pair.shape[3] != 3:
         raise LicLabError(f"block matching takes a pair uint8 (2, h, w, 3), got {pair.dtype} {pair.shape}")
     height, width = pair.shape[1:3]
-    if not 0 <= most < width:
+    if not isinstance(most, (int, np.integer)) or not 0 <= most < width:
         raise LicLabError(f"views of {width} columns have disparities of 0 to {width - 1} pixels, not {most}")
     if side < 1 or side % 2 == 0:
         raise LicLabError(f"a square with a pixel in its middle has an odd side, not {side}: take {side + 1}")

@@ -48,7 +48,9 @@ def joint_coding(
     """Code a pair (1, 2, 3, h, w) jointly, and each of its views beside the other one turned by 180 degrees.
 
     A turned view has the same statistics and shows the same scene, but nothing at the place where a stereo codec would
-    look for it: what is saved is saved by correspondence. At one rate point, by the same weights.
+    look for it. At one rate point, by the same weights. What is saved is what the true partner gives *and* what the
+    turned one spoils: a model that cannot ignore its partner may be a few percent worse beside any stranger, and
+    `coded_pair` beside others (a mirrored view, plain grey) tells how much that is.
     watch: called with a few words after each of the three files.   Raises LicLabError for a model of single pictures.
     """
     if model.views != 2:
@@ -57,12 +59,23 @@ def joint_coding(
     alone = (torch.stack([left, right.flip(-1, -2)], dim=1), torch.stack([left.flip(-1, -2), right], dim=1))
     coded = []
     for pair, what in zip((x, *alone), ("both views", "left view", "right view"), strict=True):
-        coded.append(_coded(model, pair, rate))
+        coded.append(coded_pair(model, pair, rate))
         if watch:
             watch(what)
     (joint, joint_db), *apart = coded
     separate, separate_db = (torch.stack([apart[view][what][view] for view in (0, 1)]) for what in (0, 1))
     return JointCoding(joint, separate, joint_db, separate_db, model.stride)
+
+
+@torch.no_grad()
+def coded_pair(model: Codec, x: Image, rate: float | None = None) -> tuple[Tensor, Tensor]:
+    """Write a pair (1, 2, 3, h, w) to a file and read it: bits by position (2, h/stride, w/stride), PSNR by view (2,).
+
+    Bits of the symbols, as in `bit_map`; PSNR in dB of pictures clamped to [0, 1].
+    """
+    data = model.compress(x, rate)
+    error = (model.decompress(data) - x).square().mean(dim=(0, 2, 3, 4))
+    return bit_map(model, data).positions, -10 * torch.log10(error.double())
 
 
 def joint_bd_rate(model: Codec, x: Image, rates: Sequence[float] | None = None) -> float:
@@ -77,10 +90,3 @@ def joint_bd_rate(model: Codec, x: Image, rates: Sequence[float] | None = None) 
     separate = [(float(f.separate.sum()), float(f.separate_psnr_db.mean())) for f in found]
     anchor, curve = (rising_points(*zip(*points, strict=True)) for points in (separate, joint))
     return bd_rate(*anchor, *curve)
-
-
-def _coded(model: Codec, x: Image, rate: float | None) -> tuple[Tensor, Tensor]:
-    """Bits by position (2, h/16, w/16) and PSNR by view (2,) of a pair's real file."""
-    data = model.compress(x, rate)
-    error = (model.decompress(data) - x).square().mean(dim=(0, 2, 3, 4))
-    return bit_map(model, data).positions, -10 * torch.log10(error.double())

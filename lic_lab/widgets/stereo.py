@@ -29,10 +29,13 @@ from lic_lab.widgets.picker import Picker
 TOP, LEFT, HEIGHT, WIDTH = 100, 180, 256, 384  # of the bundled pair, the part that is looked at, in pixels
 SIDE, STEP, MOST = 9, 4, 64  # of the squares that are compared, of a move of the point, disparities tried; in pixels
 VIEWS = {"left": (0,), "right": (1,), "both, left above right": (0, 1), "both, red and cyan glasses": ()}
-BIT_MAPS = {"bits, both in one file": "joint", "bits, each for itself": "separate", "bits saved": "saved"}
+BIT_MAPS = {"bits, both in one file": "joint", "bits, partner turned": "separate", "bits saved": "saved"}
 DEPTHS = {"true disparity": "true", "disparity by matching": "matching", "disparity by attention": "attention"}
 LAYERS = {"picture": "picture", **BIT_MAPS, "attention of the point": "asked", **DEPTHS, "seen by both": "both"}
-MARKS = {"true": ("circle", "#ffffff"), "matching": ("square", "#f0a020"), "attention": ("diamond", "#40b0ff")}
+MARKS = {  # shape, colour, pixels to each side: of three sizes, so that none hides another
+    "true": ("circle", "#ffffff", 11), "matching": ("square", "#f0a020", 8), "attention": ("diamond", "#40b0ff", 3),
+}  # fmt: skip
+LARGEST = 2 << 20  # pixels of a view: beyond, the costs of all disparities take over half a gigabyte
 SHARE = 0.7  # of the colours of a map over the grey picture
 
 
@@ -44,7 +47,8 @@ class StereoExplorer(Explorer):
     disparity that is tried, in pixels; by default 64, less in narrow views.
     Bits are of real files (`probes.stereo.joint_coding`): three files a rate point, written when a map of bits is first
     asked for, which takes seconds; all else answers at once. Attention is of the left point, asked of the right view.
-    Raises LicLabError for a model of single pictures, or one without weights here.
+    Raises LicLabError for a model of single pictures, or one without weights here, for views of more than two million
+    pixels, and for a disparity of another size.
     """
 
     def __init__(self, model: str | Codec = "bisic", pair=None, *, most: int | None = None):
@@ -54,6 +58,13 @@ class StereoExplorer(Explorer):
         pair = motorcycle_crop() if pair is None else pair
         self.pair = read_pair(pair)
         self.truth = pair.disparity if isinstance(pair, StereoPair) else None
+        height, width = self.pair.shape[1:3]
+        if self.truth is not None and self.truth.shape != (height, width):
+            raise LicLabError(
+                f"views of {width} x {height} pixels, but a disparity of shape {self.truth.shape}: cut alike"
+            )
+        if height * width > LARGEST:
+            raise LicLabError(f"views of {width} x {height} are too large to match: give a window of both, cut alike")
         self.x = torch.stack([image_to_tensor(view) for view in self.pair], dim=1)  # (1, 2, 3, h, w)
         self.most = min(MOST, self.pair.shape[2] - 1) if most is None else most
         self.costs = matching_costs(self.pair, self.most, SIDE)
@@ -136,7 +147,9 @@ class StereoExplorer(Explorer):
         if layer == "picture":
             return Picture(np.concatenate(self.pair[list(view)]), "Picture", width=WIDTH)
         values, look = self.maps(layer, block, rate)
-        shown = heat(np.concatenate([self.fitted(values[v]) for v in view]), title=title[0].upper() + title[1:], **look)
+        shown = heat(
+            np.concatenate([np.asarray(values[v], float) for v in view]), title=title[0].upper() + title[1:], **look
+        )
         return replace(shown, image=_over(np.concatenate(self.pair[list(view)]), shown.image), width=WIDTH)
 
     def maps(self, layer: str, block: str, rate: int) -> tuple[list[np.ndarray], dict]:
@@ -154,6 +167,7 @@ class StereoExplorer(Explorer):
             return list(self.matched), look | {"note": f"squares of {SIDE} x {SIDE} pixels"}
         if layer == "attention":
             found = attention_disparity(self.attention(block, rate), self.most)
+            found = self.fitted(found, self.attention(block, rate).stride)
             return [found, unknown], look | {"note": f"where {block} looks most; of the left view"}
         measured = [unknown if self.truth is None else self.truth, unknown]
         return measured, look | {"note": "unknown here" if self.truth is None else "measured for the left view"}
@@ -164,19 +178,22 @@ class StereoExplorer(Explorer):
         joint, separate = found.joint.numpy(), found.separate.numpy()
         if layer == "saved":
             most = max(float(np.abs(separate - joint).max()), 1e-9)
-            look = {"low": -most, "high": most, "cmap": SAVED, "note": f"both views: {found.saved:.1%} saved"}
-            return list(separate - joint), look | {"unit": "bits"}
+            note = f"both views: {found.saved:.1%} saved against a turned partner"
+            look = {"low": -most, "high": most, "cmap": SAVED, "note": note, "unit": "bits"}
+            return [self.fitted(bits, found.stride) for bits in separate - joint], look
         bits, most = (joint if layer == "joint" else separate), float(max(joint.max(), separate.max()))
         note = f"{bits.sum() / 8:,.0f} bytes of symbols, side latent spread evenly"
-        return list(bits), {"low": 0, "high": most, "cmap": BITS, "unit": "bits", "note": note}
+        look = {"low": 0, "high": most, "cmap": BITS, "unit": "bits", "note": note}
+        return [self.fitted(part, found.stride) for part in bits], look
 
     def asked(self, point: tuple[int, int], block: str, rate: int) -> Picture:
         """Show the right view and where the left point gets its values there, all heads together."""
         look = self.attention(block, rate)
         weights = look.map(0, *(p // look.stride for p in point)).mean(0).numpy()
-        note = f"{block}; 1 would be an even share"
-        shown = heat(self.fitted(weights * weights.size), title="Right view: what the point asks", low=0, cmap=BITS,
-                     unit="of an even share", note=note)  # fmt: skip
+        shown = heat(
+            self.fitted(weights * weights.size, look.stride), title="Right view: what the point asks", low=0, cmap=BITS,
+            unit="of an even share", note=f"{block}; 1 would be an even share",
+        )  # fmt: skip
         return replace(shown, image=_over(self.pair[1], shown.image), width=WIDTH)
 
     def chart(self, point: tuple[int, int], found: Mapping[str, float]) -> Chart:
@@ -199,15 +216,13 @@ class StereoExplorer(Explorer):
         if rate in self.coded and layer in BIT_MAPS.values():
             coded = self.coded[rate]
             cell = tuple(p // coded.stride for p in point)
-            for name, bits in (("bits, one file", coded.joint), ("bits, each for itself", coded.separate)):
+            for name, bits in (("bits, one file", coded.joint), ("bits, partner turned", coded.separate)):
                 rows.append((name, f"{float(bits[(0, *cell)]):.1f}"))
         return Table(("Disparity", ""), rows, f"Row {point[0]}, column {point[1]} of the left view")
 
-    def fitted(self, values: np.ndarray) -> np.ndarray:
-        """Enlarge a map of a padded view to its pixels, without smoothing: (h', w') -> (h, w)."""
+    def fitted(self, values: np.ndarray, stride: int) -> np.ndarray:
+        """Give every pixel of a view the value of its position, without smoothing: (h', w') -> (h, w)."""
         height, width = self.pair.shape[1:3]
-        stride = max(1, -(-height // values.shape[0]))
-        stride = next(s for s in (1, 2, 4, 8, 16, 32, 64) if s >= stride)
         return np.asarray(values, float).repeat(stride, 0).repeat(stride, 1)[:height, :width]
 
 
@@ -223,10 +238,10 @@ def _over(picture: np.ndarray, colors: np.ndarray) -> np.ndarray:
     return np.rint(SHARE * colors + (1 - SHARE) * grey).astype(np.uint8)
 
 
-def _mark(pen: ImageDraw.ImageDraw, shape: str, color: str, x: int, y: int) -> None:
-    """Draw the outline of a circle, square or diamond around a pixel, in its colour on black."""
+def _mark(pen: ImageDraw.ImageDraw, shape: str, color: str, size: int, x: int, y: int) -> None:
+    """Draw the outline of a circle, square or diamond around a pixel, `size` pixels to each side, coloured on black."""
     draw: Callable = {"circle": pen.ellipse, "square": pen.rectangle, "diamond": pen.polygon}[shape]
-    for reach, ink in ((8, "black"), (7, color), (6, color), (5, "black")):
+    for reach, ink in ((size, "black"), (size - 1, color), (size - 2, color), (size - 3, "black")):
         box = (x - reach, y - reach, x + reach, y + reach)
         corners = [(x, y - reach - 2), (x + reach + 2, y), (x, y + reach + 2), (x - reach - 2, y)]
         draw(corners if shape == "diamond" else box, outline=ink)

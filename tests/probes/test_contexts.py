@@ -6,6 +6,7 @@ import torch
 from lic_lab.entropy.wires import Estimate
 from lic_lab.errors import LicLabError
 from lic_lab.models.presets import build
+from lic_lab.ops.checkerboard import anchor_mask
 from lic_lab.probes.contexts import contexts_of, withheld
 from lic_lab.probes.decoding import decoding_steps
 
@@ -62,9 +63,9 @@ class Noting(Estimate):
         return y.clone()
 
 
-def said_of(model, y):
+def said_of(model, y, features=16):
     wire = Noting()
-    hyper = torch.linspace(-1, 1, 16).view(1, 16, 1, 1).expand(1, 16, 4, 4)
+    hyper = torch.linspace(-1, 1, features).view(1, features, 1, 1).expand(1, features, 4, 4)
     with torch.no_grad():
         model.latent.context(y, hyper, wire)
     return wire.params
@@ -78,6 +79,18 @@ def test_a_step_hears_no_slice_before_it_where_slices_are_withheld():
     assert not torch.equal(said_of(model, y)[1], said_of(model, other)[1])
     with withheld(model, "slices"):
         assert torch.equal(said_of(model, y)[1], said_of(model, other)[1])
+
+
+def test_the_second_pass_hears_no_anchor_where_neighbours_are_withheld():
+    torch.manual_seed(0)
+    model = build("asymmetric")
+    y = torch.randn(1, model.channels, 4, 4)
+    anchors = anchor_mask(4, 4)
+    said = [said_of(model, board, 2 * model.channels)[1] for board in (y, y + anchors)]
+    assert not torch.equal(*said)
+    with withheld(model, "neighbours"):
+        silent = [said_of(model, board, 2 * model.channels)[1] for board in (y, y + anchors)]
+        assert torch.equal(*silent) and silent[0].std() > 0
 
 
 def test_contexts_are_named_by_what_is_there():

@@ -84,6 +84,8 @@ def test_the_measured_pair_is_matched_better_where_the_check_agrees():
         (np.zeros((24, 60, 3), np.uint8), 5, 3, "takes a pair"),
         (np.zeros((2, 24, 60, 3)), 5, 3, "float64"),
         (np.zeros((2, 24, 60, 3), np.uint8), 60, 3, "0 to 59 pixels, not 60"),
+        (np.zeros((2, 24, 60, 3), np.uint8), -1, 3, "not -1"),
+        (np.zeros((2, 24, 60, 3), np.uint8), 2.5, 3, "0 to 59 pixels, not 2.5"),
         (np.zeros((2, 24, 60, 3), np.uint8), 5, 4, "take 5"),
     ],
 )

@@ -8,7 +8,7 @@ import torch
 from lic_lab.errors import LicLabError
 from lic_lab.models.presets import build
 from lic_lab.probes.bitmaps import bit_map
-from lic_lab.probes.stereo import JointCoding, joint_bd_rate, joint_coding
+from lic_lab.probes.stereo import JointCoding, coded_pair, joint_bd_rate, joint_coding
 
 
 def shaken(amount=0.02, **switches):
@@ -60,6 +60,17 @@ def test_each_view_is_coded_beside_the_other_one_turned_round(pair, monkeypatch)
         assert torch.equal(kept, bit_map(model, data).positions[view])
         error = (model.decompress(data) - x)[0, view].double().square().mean()
         assert found.separate_psnr_db[view].item() == pytest.approx(-10 * math.log10(error), abs=1e-4)
+
+
+def test_a_view_can_be_coded_beside_any_partner(pair):
+    model = shaken()
+    beside = torch.stack([pair[:, 0], torch.full_like(pair[:, 1], 0.5)], 1)
+    bits, psnr_db = coded_pair(model, beside, 1.0)
+    data = model.compress(beside, 1.0)
+    error = (model.decompress(data) - beside)[0].double().square().mean((1, 2, 3))
+    assert torch.equal(bits, bit_map(model, data).positions)
+    assert psnr_db.tolist() == pytest.approx((-10 * error.log10()).tolist(), abs=1e-4)
+    assert not torch.equal(bits[0], joint_coding(model, pair, 1.0).joint[0])
 
 
 def test_shares_are_of_what_separate_coding_takes():

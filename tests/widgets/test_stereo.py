@@ -113,6 +113,46 @@ def test_a_pair_of_an_odd_size_is_shown_whole(model, pair):
         assert move(StereoExplorer(model, odd), layer=layer)[1].image.shape == (75, 101, 3)
 
 
+def test_of_a_small_wide_pair_each_pixel_wears_the_value_of_its_own_position(model):
+    views = np.random.default_rng(0).integers(0, 256, (2, 20, 150, 3), np.uint8)
+    explorer = StereoExplorer(model, views)
+    found = joint_coding(model, explorer.x, explorer.controls["rate"].value)
+    (left, right), _ = explorer.maps("joint", attention_paths(model)[0], explorer.controls["rate"].value)
+    assert left.shape == right.shape == (20, 150)
+    for values, bits in ((left, found.joint[0]), (right, found.joint[1])):
+        assert [values[y, x] for y, x in ((0, 0), (15, 15), (16, 17), (19, 149))] == pytest.approx(
+            [float(bits[y // 16, x // 16]) for y, x in ((0, 0), (15, 15), (16, 17), (19, 149))]
+        )
+    assert move(explorer, layer="asked")[1].image.shape == (20, 150, 3)
+
+
+def test_each_view_wears_its_own_map_and_fewer_bits_are_positive(explorer, pair):
+    block, rate = attention_paths(explorer.model)[0], explorer.controls["rate"].value
+    matched = block_matching(matching_costs(np.stack([pair.left, pair.right]), 50, SIDE))
+    assert all(map(np.array_equal, explorer.maps("matching", block, rate)[0], matched))
+    saved, joint, separate = (explorer.maps(layer, block, rate)[0] for layer in ("saved", "joint", "separate"))
+    assert all(np.allclose(saved[v], separate[v] - joint[v]) for v in (0, 1))
+    assert not np.allclose(joint[0], joint[1])
+    left, right = explorer.maps("both", block, rate)[0]
+    assert np.array_equal(left, seen_by_both(*matched))
+    columns = np.arange(right.shape[1]) + matched[1]
+    there = np.take_along_axis(matched[0], columns.clip(max=right.shape[1] - 1), axis=1)
+    assert np.array_equal(right, (columns < right.shape[1]) & (np.abs(there - matched[1]) <= 1))
+
+
+def test_marks_of_truth_matching_and_attention_can_be_told_apart_at_one_place(explorer):
+    image = explorer.partner((40, 80), {"true": 10.0, "matching": 10.0, "attention": 10.0}).image
+    assert {tuple(color) for color in image[28:53, 57:84].reshape(-1, 3)} >= {(240, 160, 32), (64, 176, 255)}
+    assert tuple(image[40 - 10, 70]) == (255, 255, 255) and tuple(image[40 - 6, 70]) == (240, 160, 32)
+
+
+def test_a_disparity_of_another_size_and_views_too_large_to_match_are_refused(model, pair):
+    with pytest.raises(LicLabError, match="128 x 96 pixels, but a disparity of shape"):
+        StereoExplorer(model, pair._replace(disparity=pair.disparity[:50]))
+    with pytest.raises(LicLabError, match="too large to match: give a window"):
+        StereoExplorer(model, np.zeros((2, 1500, 1500, 3), np.uint8))
+
+
 def test_the_bundled_pair_is_cut_alike_in_both_views_and_its_disparity(pair):
     left, right = block_matching(matching_costs(np.stack([pair.left, pair.right]), 64))
     known = np.isfinite(pair.disparity) & seen_by_both(left, right)

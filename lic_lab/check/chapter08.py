@@ -52,7 +52,7 @@ def _(answer):
             got, right = float(answer(step, steps, lr, warmup)), _schedule(step, steps, lr, warmup)
             if math.isclose(got, right, rel_tol=1e-6):
                 continue
-            said = f"step {step} of {steps}, lr {lr:g}, warm-up {warmup}: {got:.3g} instead of {right:.3g}"
+            said = f"step {step} of {steps}, lr {lr:g}, warm-up {warmup}: {got:.6g} instead of {right:.6g}"
             if not got and step == 0:
                 raise NotYet(f"{said}: a step with rate zero is lost; grow as (step + 1) / warmup")
             if math.isclose(got, right / min(1, (step + 1) / warmup), rel_tol=1e-6):

@@ -15,6 +15,7 @@ from lic_lab.plots.grid import INK, PAPER, font
 
 SOFT = 0.72  # opacity of softer words and lines; of black on white that is a contrast of 7:1
 DASH = 3  # units: of a broken line, and of its gaps
+LETTER = 0.62  # of the size of letters: the width of one, on average and generously
 HEAD = 5  # units: length of an arrow's head
 FINE = 2  # a still is drawn so many times larger and shrunk, because Pillow's lines have hard edges
 
@@ -102,7 +103,7 @@ class Drawing:
 
 def _svg_words(mark: Words) -> str:
     look = f' font-weight="{"600" if mark.bold else "400"}"' + (f' opacity="{SOFT}"' if mark.soft else "")
-    wide = 0.62 * mark.size * len(mark.text) > mark.room  # more than usual letters take
+    wide = LETTER * mark.size * len(mark.text) > mark.room
     squeezed = f' textLength="{mark.room:g}" lengthAdjust="spacingAndGlyphs"' if wide else ""
     place = f'x="{mark.x:g}" y="{mark.y + 0.35 * mark.size:.1f}" font-size="{mark.size:g}" text-anchor="{mark.anchor}"'
     return f'<text {place} fill="currentColor"{look}{squeezed}>{escape(mark.text)}</text>'

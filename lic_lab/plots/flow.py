@@ -12,7 +12,7 @@ from functools import cached_property
 
 from PIL import Image as Pillow
 
-from lic_lab.plots.drawing import Drawing, Frame, Path, Words
+from lic_lab.plots.drawing import LETTER, Drawing, Frame, Path, Words
 from lic_lab.plots.palette import style
 from lic_lab.probes.complexity import Complexity, Pass, Stage, times
 
@@ -72,7 +72,7 @@ class Flow:
             pen.lane(name, lane, y + LANE)
             hangs = name == "Entropy model" or any(_beside(item) for item in lane)
             y += LANE + pen.tall + (BELOW if hangs else GAP)
-        for line in [REMARK, *textwrap.wrap(self.note, int(width / 6.2))]:
+        for line in [REMARK, *textwrap.wrap(self.note, int((width - 2 * EDGE) / (LETTER * Words.size)))]:
             pen.marks.append(Words(EDGE, y + 6, line, soft=line is REMARK, anchor="start", room=width - 2 * EDGE))
             y += LINE + 3
         return Drawing(width, y + EDGE, pen.marks, self.said)
@@ -92,6 +92,11 @@ def flow_text(found: Complexity, title: str = "") -> str:
 def flow_parts(found: Complexity) -> dict[str, list[Stage]]:
     """Give what has a box in the diagram by the name of its lane, in the order of the data."""
     return {name: [item for item in lane if isinstance(item, Stage)] for name, lane in _lanes(found).items()}
+
+
+def most_macs(part: Stage) -> int:
+    """Give the multiply-accumulates of a part where it does more of them, encoding or decoding."""
+    return max(part.encode_macs, part.decode_macs)
 
 
 def count(number: int) -> str:
@@ -140,7 +145,7 @@ def _stream(found: Complexity, steps: Sequence[Pass]) -> str:
 
 
 def _kmac(found: Complexity, stage: Stage) -> str:
-    macs = max(stage.encode_macs, stage.decode_macs)
+    macs = most_macs(stage)
     return f"{found.kmac(macs):.2f} kMAC/px" if macs else "no MAC"
 
 
@@ -159,7 +164,7 @@ class _Layout:
         self.flow, self.found, self.marks = flow, flow.found, []
         self.accent = style(flow.codec).color
         every = [part for stage in self.found.stages for part in (stage.parts or [stage])]
-        self.most = max(max(part.encode_macs, part.decode_macs) for part in every) or 1
+        self.most = max(map(most_macs, every)) or 1
         self.tall = 12 + LINE * (3 + max(len(_lines(part.name)) for part in every))  # of a box
 
     def headline(self, width: float) -> None:
@@ -175,7 +180,7 @@ class _Layout:
             if item is not chain[0]:
                 self.marks.append(Path([(x - GAP, middle), (x, middle)], "end"))
             if isinstance(item, Stage):
-                self.box(item, x, y)
+                self.box(item, x, y, broken=name != "Encoder" and item.encode_macs > item.decode_macs)
                 places[item.path] = x
             else:
                 self.data(*item, x, middle)
@@ -186,10 +191,9 @@ class _Layout:
             if _beside(item):
                 self.shortcut(item, EDGE + PILL / 2, x - GAP - PILL / 2, y + self.tall)
 
-    def box(self, stage: Stage, x: float, y: float) -> None:
+    def box(self, stage: Stage, x: float, y: float, *, broken: bool) -> None:
         """Place a stage: name, output, parameters, work; where it codes, the bits below it."""
-        ahead = stage.path.startswith("latent.") and stage.encode_macs > stage.decode_macs
-        self.frame(stage, x, y, BOX, self.tall, broken=ahead)
+        self.frame(stage, x, y, BOX, self.tall, broken=broken)
         names, shape = _lines(stage.name), [_tight(times(stage.shape))] if stage.shape else []
         lines = [*names, *shape, f"{count(stage.parameters)} params", _kmac(self.found, stage)]
         for number, line in enumerate(lines):
@@ -229,7 +233,7 @@ class _Layout:
         self.marks.append(Words(middle, low + 8, words, room=2 * side - 8))
 
     def frame(self, stage: Stage, x: float, y: float, width: float, height: float, *, broken: bool = False) -> None:
-        share = STRONGEST * (max(stage.encode_macs, stage.decode_macs) / self.most) ** 0.5
+        share = STRONGEST * (most_macs(stage) / self.most) ** 0.5
         chosen = stage.path == self.flow.chosen
         look = {"broken": broken, "part": stage.path, "chosen": chosen, "title": stage.name}
         self.marks.append(Frame(x, y, width, height, self.accent, share, **look))

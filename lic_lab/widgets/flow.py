@@ -20,7 +20,7 @@ from lic_lab.errors import LicLabError
 from lic_lab.evaluation.variants import FULL, variants
 from lic_lab.models.base import Codec
 from lic_lab.models.presets import PRESETS, build
-from lic_lab.plots.flow import Flow, count, flow_parts
+from lic_lab.plots.flow import Flow, count, flow_parts, most_macs
 from lic_lab.plots.grid import PAPER, SOFT, font
 from lic_lab.plots.views import Table
 from lic_lab.probes.claims import model_headline
@@ -228,11 +228,7 @@ def labelled(parts: dict[str, list[Stage]]) -> dict[str, str]:
 
 def costliest(parts: dict[str, list[Stage]]) -> str:
     """Give the path of the part with the most work."""
-    return max((part for lane in parts.values() for part in lane), key=_work).path
-
-
-def _work(part: Stage) -> int:
-    return max(part.encode_macs, part.decode_macs)
+    return max((part for lane in parts.values() for part in lane), key=most_macs).path
 
 
 def told(model: Codec, part: Stage) -> str:
@@ -241,9 +237,9 @@ def told(model: Codec, part: Stage) -> str:
     paths = [piece.path for piece in pieces]
     if part.path not in paths and " ... " not in part.path:  # what a stage spends outside of all its parts
         return f"{part.path}: {part.name}"
-    first, *_, last = (paths.index(path) for path in [*part.path.split(" ... ")] * 2)
+    ends = part.path.split(" ... ")  # one path, or the first and the last of several
     said = [f"model.{part.path}:"]
-    modules = [piece.module for piece in pieces[first : last + 1]]
+    modules = [piece.module for piece in pieces[paths.index(ends[0]) : paths.index(ends[-1]) + 1]]
     for one in {type(module): module for module in modules}.values():
         said.append(described(one))
     if len(modules) == 1 and (within := list(_within(modules[0]))):

@@ -129,6 +129,17 @@ def test_a_broken_line_has_gaps_in_a_still_too(found):
     assert 0.3 < np.mean(row < 160) < 0.7
 
 
+def test_what_only_an_encoder_does_is_broken_below_its_own_lane():
+    flow = Flow(complexity(build("asymmetric", "tiny"), 64, 64))
+    assert [frame.part for frame in marks(flow, Frame) if frame.broken] == ["attention", "latent.analysis"]
+
+
+def test_a_note_breaks_before_a_page_has_to_stretch_or_squeeze_its_letters(found):
+    flow = Flow(found, note="A note of many short words that goes on and on. " * 12)
+    lines = [text for text in ElementTree.fromstring(flow.svg()).iter() if (text.text or "").count(" ") > 12]
+    assert len(lines) > 4 and not any("textLength" in line.attrib for line in lines)
+
+
 def test_a_notebook_gets_a_picture_and_its_words(found):
     flow = Flow(found, "charm")
     assert flow._repr_png_().startswith(b"\x89PNG") and repr(flow) == flow_text(found, "charm")

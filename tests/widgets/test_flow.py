@@ -7,7 +7,7 @@ from lic_lab.evaluation.variants import VARIANTS
 from lic_lab.models.presets import build
 from lic_lab.plots.flow import flow_parts
 from lic_lab.probes.complexity import complexity
-from lic_lab.widgets.flow import MEANING, FlowExplorer
+from lic_lab.widgets.flow import MEANING, FlowExplorer, costliest
 
 SIZES = {"small": (64, 64), "wide": (64, 128)}
 
@@ -45,6 +45,11 @@ def test_it_opens_at_the_part_with_the_most_work_and_says_what_it_holds(explorer
     assert table["parameters"][1] == f"{chosen.parameters / explorer.flow.found.parameters:.1%}"
 
 
+def test_the_costliest_part_may_be_one_that_only_encodes():
+    parts = flow_parts(complexity(build("asymmetric", "tiny"), 64, 64))
+    assert costliest(parts) in [part.path for part in parts["Encoder"]]
+
+
 def test_a_click_on_a_box_chooses_the_part_and_the_part_marks_the_box(explorer):
     explorer.diagram.value = "latent.context"
     assert explorer.controls["part"].value == explorer.flow.chosen == "latent.context"
@@ -58,6 +63,8 @@ def test_every_part_of_a_model_has_words_for_it(explorer):
     for label, path in explorer.controls["part"].options:
         move(explorer, part=path)
         assert explorer.flow.note.startswith(f"model.{path}: ") and len(explorer.flow.note) > len(path) + 12, label
+        own = {name for name in label.split(": ")[1].split(" + ") if name in ("DSC", "HCNN", "LNPReLU", "LightUp")}
+        assert all(f"{name} (blocks.hcnn)" in explorer.flow.note for name in own), label
 
 
 def test_shares_of_the_lanes_add_up(explorer):

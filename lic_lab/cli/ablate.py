@@ -53,7 +53,7 @@ def ablate(model, data, preset, variants, seeds, out, list_, as_json, **options)
         raise LicLabError(f"{str(out)!r} is a file: name a folder for the output")
     from lic_lab.evaluation.ablation import ablate as run_ablation
     from lic_lab.evaluation.ablation_tables import ablation_sheet, write_ablation
-    from lic_lab.plots.ablation import ablation_figure
+    from lic_lab.plots.ablation import ablation_chart
 
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     wanted = names(variants) if variants else None
@@ -63,7 +63,7 @@ def ablate(model, data, preset, variants, seeds, out, list_, as_json, **options)
             progress=progress, **given,
         )  # fmt: skip
     paths = write_ablation(found, out)
-    ablation_figure(found).savefig(out / "ablation.png", dpi=110)
+    ablation_chart(found).figure((8.4, 4)).savefig(out / "ablation.png", dpi=110)
     click.echo(json.dumps(found.record(), indent=1) if as_json else ablation_sheet(found).markdown(), nl=as_json)
     say(f"{len(found.runs)} runs: {', '.join(map(str, [*paths, out / 'ablation.png']))}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
@@ -52,7 +52,7 @@ class Chart:
 
     x, y: what the axes show, with the unit.   log_x, log_y: logarithmic; what is not above zero is then left out.
     here: a place on the x axis that a line across the chart marks.   xlim, ylim: (low, high) of the axes, by default as
-    far as the curves reach.   alt: what a screen reader is told, by default what the axes say.
+    far as the curves reach.   y_names: words instead of numbers on the y axis, place -> word.   alt: what a screen reader is told, by default what the axes say.
     """
 
     lines: Sequence[Line]
@@ -64,6 +64,7 @@ class Chart:
     here: float | None = None
     xlim: tuple[float, float] | None = None
     ylim: tuple[float, float] | None = None
+    y_names: Mapping[float, str] | None = None
     alt: str = ""
 
     def svg(self) -> str:
@@ -109,6 +110,8 @@ class Chart:
         axes.set(xlabel=self.x, ylabel=self.y, title=self.title)
         axes.set(xscale="log" if self.log_x else "linear", yscale="log" if self.log_y else "linear")
         axes.set(**{name: ends for name in ("xlim", "ylim") if (ends := getattr(self, name))})
+        if self.y_names:
+            axes.set_yticks(list(self.y_names), list(self.y_names.values()))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         if any(line.label for line in self.lines):
@@ -170,9 +173,13 @@ class _Frame:
     """The plotting area and its two scales."""
 
     WIDTH, LEFT, RIGHT, BOTTOM = 460, 52, 450, 222
+    LETTER = 6.2  # units of the viewBox
     AIR = 0.06  # of the range, beyond the curves
 
     def __init__(self, chart: Chart, xs: Sequence[float], ys: Sequence[float]):
+        self.names = chart.y_names
+        if self.names:
+            self.LEFT = round(min(self.WIDTH / 2, 14 + self.LETTER * max(map(len, self.names.values()))))
         self.TOP, self.height = 44 if chart.title else 26, 258
         self.x = _Scale(xs, chart.xlim, chart.log_x, (self.LEFT, self.RIGHT), 0.02)
         self.y = _Scale(ys, chart.ylim, chart.log_y, (self.BOTTOM, self.TOP), self.AIR)
@@ -184,7 +191,8 @@ class _Frame:
         parts = [f'<path d="M{self.LEFT} {self.BOTTOM}H{self.RIGHT}" stroke="currentColor" opacity=".6"/>']
         for x, word in self.x.ticks():
             parts.append(f'<text x="{x:.1f}" y="{self.BOTTOM + 15}" text-anchor="middle" {text}>{word}</text>')
-        for y, word in self.y.ticks():
+        rows = ((self.y(place), escape(word)) for place, word in self.names.items()) if self.names else self.y.ticks()
+        for y, word in rows:
             parts.append(f'<path d="M{self.LEFT} {y:.1f}H{self.RIGHT}" stroke="currentColor" opacity=".15"/>')
             parts.append(f'<text x="{self.LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" {text}>{word}</text>')
         middle = (self.LEFT + self.RIGHT) / 2

@@ -25,12 +25,16 @@ class BlindTest(Explorer):
 
     pairs: title -> (original, {name: picture, name: picture}), all uint8 (h, w, 3) of one size.   seed: of the order in
     which pairs, and A and B within each, are shown. A vote stays with its pair and can be changed; the line below says
-    how often the votes and the two metrics agree. Raises LicLabError for no pair, and for other than two pictures.
+    how often the votes and the two metrics agree. Raises LicLabError for no pair, for other than two pictures, and for
+    pictures of different sizes.
     """
 
     def __init__(self, pairs: Mapping[str, tuple[np.ndarray, Mapping[str, np.ndarray]]], *, seed: int = 0):
         if not pairs or any(len(two) != 2 for _, two in pairs.values()):
             raise LicLabError("a blind test needs pairs: give title -> (original, {name: picture, name: picture})")
+        for title, (original, two) in pairs.items():
+            if any(picture.shape != original.shape for picture in two.values()):
+                raise LicLabError(f"the pictures of {title!r} differ in size: give three of one size")
         random = np.random.default_rng(seed)
         self.pairs, self.votes = {}, {}
         for title in random.permutation(list(pairs)).tolist():

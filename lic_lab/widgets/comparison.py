@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import ipywidgets as widgets
@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 
 from lic_lab.codecs import list_codecs, load
 from lic_lab.codecs.base import ImageCodec
-from lic_lab.codecs.rate import Trials, ceiling_in_bytes
+from lic_lab.codecs.rate import Trials, ceiling_in_bytes, largest_within
 from lic_lab.datasets.images import read_image
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
@@ -28,7 +28,7 @@ from lic_lab.widgets.attention import crops
 from lic_lab.widgets.controls import choose, slide
 from lic_lab.widgets.explorer import manners
 from lic_lab.widgets.panel import Panel, Progress, Status, visible_errors
-from lic_lab.widgets.sweep import RATES, Point, shrink, smallest, within
+from lic_lab.widgets.sweep import RATES, Point, measured, shrink, smallest
 from lic_lab.widgets.viewer import Shown
 from lic_lab.widgets.wall import TOGETHER, Wall
 
@@ -45,14 +45,13 @@ BEST = {2: max, 3: max, 4: min, 5: min}  # which of them are compared, and how
 class Answer(NamedTuple):
     """What a codec made of a picture at a target: its measured point, file, seconds; or why it could not.
 
-    bits: of each position (h/16, w/16), side information spread evenly; None for codecs without a latent.
+    encode_seconds: of the file that was found, with what a codec does once for all files of a picture.
     """
 
     point: Point | None
     data: bytes = b""
     encode_seconds: float = math.nan
     decode_seconds: float = math.nan
-    bits: np.ndarray | None = None
     smallest: int = 0
 
     @property
@@ -60,6 +59,28 @@ class Answer(NamedTuple):
         """Bytes, bpp, PSNR in dB, MS-SSIM, and both times, as the table shows them."""
         point = self.point
         return (point.bytes, point.bpp, point.psnr_db, point.ms_ssim, self.encode_seconds, self.decode_seconds)
+
+
+class Run:
+    """A codec at work on one picture: every file that it wrote, and the seconds that each took.
+
+    trials: the files so far.   seconds: quality -> of writing that file, what is done once for all of them included.
+    say: called before each file with what is being written.
+    """
+
+    def __init__(self, codec: ImageCodec, image: np.ndarray, say: Callable[[str], None]):
+        began = time.perf_counter()
+        self.encode, self.say, self.seconds = codec.encoder_for(image), say, {}
+        self.once = time.perf_counter() - began
+        self.trials = Trials(image, codec.ladder, self.write)
+
+    def write(self, quality: float) -> bytes:
+        """Write a file on the clock."""
+        self.say(f"file {len(self.seconds) + 1}")
+        began = time.perf_counter()
+        data = self.encode(quality)
+        self.seconds[quality] = self.once + time.perf_counter() - began
+        return data
 
 
 class Comparison(Panel):
@@ -70,7 +91,8 @@ class Comparison(Panel):
     bits per pixel of the whole file; every codec gets the best quality that keeps to it, found by writing files.
     longest: larger pictures are scaled down to so many pixels.
     Zoom, divider, mode and place of all viewers move together. Answers are remembered, and so is every file of a
-    search. Raises LicLabError for no picture, for other than one to four codecs, and for codecs that cannot run here.
+    search. Raises LicLabError for no picture, other than one to four codecs, codecs that cannot run here, and a
+    size that is no positive number.
     """
 
     def __init__(
@@ -85,10 +107,13 @@ class Comparison(Panel):
         self.pictures = {name: shrink(picture, longest) for name, picture in found.items()}
         if not self.pictures or not 1 <= len(codecs) <= MOST:
             raise LicLabError(f"a comparison needs a picture and one to {MOST} codecs: give pictures= and codecs=")
+        if not isinstance(bpp, (int, float)) or not 0 < bpp < math.inf:
+            raise LicLabError(f"bpp is the size of the files in bits per pixel, a number above 0, not {bpp!r}")
         loaded = [load(codec) if isinstance(codec, str) else codec for codec in codecs]
         self.codecs: dict[str, ImageCodec] = {codec.name: codec for codec in loaded}
-        self.trials: dict[tuple[str, str], Trials] = {}
+        self.runs: dict[tuple[str, str], Run] = {}
         self.answers: dict[tuple, Answer] = {}
+        self.mapped: dict[tuple, np.ndarray] = {}
         self.progress, self.status = Progress(), Status()
         self.make_controls([codec.name for codec in loaded], bpp)
         self.lay_out()
@@ -135,9 +160,13 @@ class Comparison(Panel):
 
     # ---- what is computed --------------------------------------------------------------------------------------------
 
+    def key(self, name: str) -> tuple:
+        """What an answer depends on: the picture, the codec, and the bytes."""
+        return (self.picture.value, name, self.target)
+
     def answer(self, name: str) -> Answer:
         """Give what a codec makes of the chosen picture at the chosen size, searched once."""
-        key = (self.picture.value, name, self.target)
+        key = self.key(name)
         if key not in self.answers:
             if name not in self.codecs:
                 self.codecs[name] = load(name)
@@ -145,32 +174,36 @@ class Comparison(Panel):
         return self.answers[key]
 
     def search(self, codec: ImageCodec) -> Answer:
-        """Find the best file within the target, and write and read it once more on the clock."""
+        """Find the best file within the target, and read it on the clock."""
         image, where = self.pictures[self.picture.value], (self.picture.value, codec.name)
-        if where not in self.trials:
-            self.trials[where] = Trials(image, codec.ladder, codec.encoder_for(image))
-        trials = self.trials[where]
+        if where not in self.runs:
+            self.runs[where] = Run(codec, image, lambda done: self.bar.say(f"{style(codec.name).label}: {done}"))
+        run = self.runs[where]
         try:
-            trial, point = within(trials, self.target, codec, self.picture.value)
+            trial = largest_within(run.trials, self.target, codec.name)
         except LicLabError:
-            if not trials.seen:
+            if not run.trials.seen:
                 raise  # not a file that is too large, but no file at all
-            return Answer(None, smallest=smallest(trials))
+            return Answer(None, smallest=smallest(run.trials))
         began = time.perf_counter()
-        codec.encode(image, trial.quality)
-        middle = time.perf_counter()
-        codec.decode(trial.data)
-        seconds = (middle - began, time.perf_counter() - middle)
-        return Answer(point, trial.data, *seconds, self.bits_of(codec, trial.data, image))
+        decoded = codec.decode(trial.data)
+        seconds = (run.seconds[trial.quality], time.perf_counter() - began)
+        return Answer(measured(codec, image, trial.data, decoded, self.picture.value), trial.data, *seconds)
 
-    @staticmethod
-    def bits_of(codec: ImageCodec, data: bytes, image: np.ndarray) -> np.ndarray | None:
-        """Give the bits of each position of a learned codec's file, without those that are padding."""
-        model = getattr(codec, "model", None)
-        if not isinstance(model, Codec):
+    def bits(self, name: str) -> np.ndarray | None:
+        """Give the bits of each position (h/16, w/16) of a learned codec's file, side information spread evenly.
+
+        None where there is no file, and for codecs without a latent.
+        """
+        key, answer, model = self.key(name), self.answer(name), getattr(self.codecs[name], "model", None)
+        if answer.point is None or not isinstance(model, Codec):
             return None
-        height, width = image.shape[:2]
-        return bit_map(model, data).positions[0][: -(-height // 16), : -(-width // 16)].numpy()
+        if key not in self.mapped:
+            self.bar.say(f"{style(name).label}: the bits of its file")
+            height, width = self.pictures[self.picture.value].shape[:2]
+            found = bit_map(model, answer.data).positions[0]
+            self.mapped[key] = found[: -(-height // 16), : -(-width // 16)].numpy()  # without padding
+        return self.mapped[key]
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
@@ -183,31 +216,32 @@ class Comparison(Panel):
         if self.map.value == "picture":
             return answer.point.shown
         if self.map.value == "error":
-            return Shown.of(
-                error_map(image, answer.point.reconstruction), name, f"error: black 0, light {LOUDEST} levels"
-            )
-        if answer.bits is None:
+            picture = error_map(image, answer.point.reconstruction)
+            return Shown.of(picture, name, f"error: black 0, light {LOUDEST} levels")
+        if self.bits(name) is None:
             return Shown.of(np.full_like(image, NOTHING), name, "has no latent whose bits could be mapped")
-        most = max(float(found.bits.max()) for found in self.found().values() if found.bits is not None)
+        most = max(float(found.max()) for other in self.names if (found := self.bits(other)) is not None)
         words = f"bits of 16 × 16 pixels: black 0, light {most:.0f}"
-        return Shown.of(bits_picture(answer.bits, image.shape[:2], most), name, words)
+        return Shown.of(bits_picture(self.bits(name), image.shape[:2], most), name, words)
 
     def found(self) -> dict[str, Answer]:
         """Name -> answer of every codec that is chosen."""
         return {name: self.answer(name) for name in self.names}
 
     def update(self, progress: Progress) -> None:
-        """Find what is not known yet, with a bar, and show everything."""
-        missing = [n for n in self.names if (self.picture.value, n, self.target) not in self.answers]
-        progress.start(max(len(missing), 1))
+        """Find what is not known yet, with a bar that says from the start what is being done, and show everything."""
+        self.bar, missing = progress, [name for name in self.names if self.key(name) not in self.answers]
+        progress.start(len(missing) or 1)
         try:
             for name in missing:
+                progress.say(style(name).label)
                 self.answer(name)
                 progress.step(style(name).label)
+            found = self.found()
+            shown = [self.shown(name, answer) for name, answer in found.items()]
         finally:
             progress.finish()
-        found = self.found()
-        self.put([self.shown(name, answer) for name, answer in found.items()])
+        self.put(shown)
         self.numbers.value = self.table(found).html() if found else ""
         self.status.say("" if found else "Choose a codec.")
 
@@ -261,9 +295,7 @@ class Comparison(Panel):
         sheet.paste(grid, (0, 0))
         sheet.paste(table, (18, grid.height + 8))
         buffer = io.BytesIO()
-        sheet.quantize(256, Pillow.Quantize.FASTOCTREE).save(
-            buffer, "PNG", optimize=True
-        )  # keeps the colours of codecs
+        sheet.quantize(256, Pillow.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
         return buffer.getvalue()
 
 

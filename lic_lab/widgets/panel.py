@@ -88,6 +88,10 @@ class Progress(widgets.HBox):
         left = (self.clock() - self.began) / done * (total - done)
         self.text.value = f"{done} of {total} · {doing} · about {left:.0f} s left"
 
+    def say(self, doing: str) -> None:
+        """Say what is being done now, before it is done."""
+        self.text.value = f"{self.bar.value + 1} of {self.bar.max} · {doing} …"
+
     def finish(self) -> None:
         """Take the bar off the page."""
         self.layout.display = "none"

@@ -43,8 +43,9 @@ class RDExplorer(Panel):
     rows: measured files as `evaluation.curves.read_rows` gives them, or the path of such a table; by default the one of
     Kodak that comes with the package.   published: names of `evaluation.reference`, dotted lines where the rows are of
     their pictures.   images: name -> picture or path, for looking at points; by default those on this machine.
-    codecs: shown at first, all by default.   anchor: what BD-rates are taken against at first.   rate: in bpp, where
-    the slider begins. A click on a point, or the two choices below and the button, codes that picture again, live.
+    codecs: shown at first, all by default.   anchor: a codec or "published:NAME", what BD-rates are taken against at
+    first; the first codec where it has no curve.   rate: in bpp, where the slider begins.
+    A click on a point, or the two choices below and the button, codes that picture again, live.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class RDExplorer(Panel):
     ):
         rows = data_path("results", "kodak.csv") if rows is None else rows
         self.curves = Curves(read_rows(rows) if isinstance(rows, (str, Path)) else rows, published)
+        if not self.curves.metrics:
+            raise LicLabError("there are no measured files to draw: give rows with bpp and psnr_db or ms_ssim")
         self.images = dict(images) if images is not None else on_this_machine()
         self.status = Status()
         self.make_controls(codecs or self.curves.codecs, anchor, rate)
@@ -80,7 +83,8 @@ class RDExplorer(Panel):
         self.shown = {name: switch(self.looks[name].label, name in codecs) for name in self.names}
         self.others = switch("Published curves", bool(mine.published))
         self.others.disabled = not mine.published
-        self.anchor = choose(self.anchors(), "BD-rate against", anchor if anchor in mine.codecs else None)
+        anchors = self.anchors()
+        self.anchor = choose(anchors, "BD-rate against", anchor if anchor in anchors.values() else None)
         self.rate = slide(RATES, "Rate", rate, "{:.2f} bpp")
         self.codec = choose({self.looks[name].label: name for name in self.names}, "Look at")
         self.point = choose([""], "Point")
@@ -245,8 +249,11 @@ class RDExplorer(Panel):
 
     @visible_errors
     def on_look(self, button=None) -> None:
-        """Code the picture of the chosen point again, now, and show it beside the original."""
-        picture = self.picture.value or next((p for p in self.curves.pictures if p in self.images), "")
+        """Code the picture of the chosen point again, now, and show it beside the original.
+
+        For the mean, the first picture of the table that is on this machine; another one of `images` where none is.
+        """
+        picture = self.picture.value or next((p for p in [*self.curves.pictures, *self.images] if p in self.images), "")
         if picture not in self.images:
             name = picture or f"none of {self.curves.pictures[0]} ... {self.curves.pictures[-1]}"
             raise LicLabError(
@@ -273,6 +280,8 @@ class RDExplorer(Panel):
         self.viewer.children[0].name = f"{picture} by {self.codec.label}"
         rows = [r for r in self.curves.rows if (r["codec"], r["image"], r["quality"]) == (name, picture, quality)]
         then = f"; the table has {rows[0]['bytes']:,.0f} bytes, {rows[0]['psnr_db']:.2f} dB" if rows else ""
+        if picture not in self.curves.pictures:
+            then = f"; the table has other pictures, {self.curves.pictures[0]} and so on, but none of them is here"
         self.status.say(f"{picture}, made just now: {len(data):,} bytes, {db:.2f} dB{then}.")
 
     def poster(self) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from lic_lab.codecs.base import ImageCodec
-from lic_lab.codecs.rate import Trial, Trials, ceiling_in_bytes, largest_within
+from lic_lab.codecs.rate import Trials, ceiling_in_bytes, largest_within
 from lic_lab.errors import LicLabError
 from lic_lab.metrics.quality import MS_SSIM_MIN_SIDE, ms_ssim, psnr
 from lic_lab.metrics.rate import bpp as bits_per_pixel
@@ -91,18 +91,13 @@ def shrink(image: np.ndarray, longest: int) -> np.ndarray:
     return np.asarray(picture)
 
 
-def within(trials: Trials, max_bytes: int, codec: ImageCodec, name: str = "picture") -> tuple[Trial, Point]:
-    """Give the best file of at most `max_bytes` that a codec can write, and its measured `Point`.
-
-    trials: the codec's files of this picture so far. Raises LicLabError where even the smallest file is larger.
-    """
-    trial = largest_within(trials, max_bytes, codec.name)
-    data, decoded = trial.data, codec.decode(trial.data)
-    height, width = trials.image.shape[:2]
-    rate, db = bits_per_pixel(data, height, width), psnr(trials.image, decoded)
-    quality = ms_ssim(trials.image, decoded) if min(height, width) >= MS_SSIM_MIN_SIDE else math.nan
+def measured(codec: ImageCodec, image: np.ndarray, data: bytes, decoded: np.ndarray, name: str = "picture") -> Point:
+    """Measure a file that a codec wrote of a picture and what it decodes to, both uint8 (h, w, 3)."""
+    height, width = image.shape[:2]
+    rate, db = bits_per_pixel(data, height, width), psnr(image, decoded)
+    quality = ms_ssim(image, decoded) if min(height, width) >= MS_SSIM_MIN_SIDE else math.nan
     shown = Shown.of(decoded, codec.name, f"{len(data):,} bytes · {db:.2f} dB")
-    return trial, Point(codec.name, name, len(data), rate, db, quality, decoded, shown)
+    return Point(codec.name, name, len(data), rate, db, quality, decoded, shown)
 
 
 def smallest(trials: Trials) -> int:
@@ -113,6 +108,8 @@ def smallest(trials: Trials) -> int:
 def _fill(stop: Stop, codec: ImageCodec, trials: Trials, name: str) -> None:
     """Add the codec's best file within the ceiling to a stop, or what its smallest weighs."""
     try:
-        stop.points[codec.name] = within(trials, stop.ceiling_bytes, codec, name)[1]
+        data = largest_within(trials, stop.ceiling_bytes, codec.name).data
     except LicLabError:
         stop.too_large[codec.name] = smallest(trials)
+    else:
+        stop.points[codec.name] = measured(codec, trials.image, data, codec.decode(data), name)

@@ -88,3 +88,11 @@ def test_a_large_point_of_a_hollow_line_is_hollow_live_and_still():
     chart = Chart([Line([1], [2], "variant", "#0e7c3f", width=0, dots=True, hollow=True, big=0)], "x", "y")
     assert 'r="5.5" fill="none" stroke="#0e7c3f"' in chart.svg()
     assert {line.get_markerfacecolor() for line in chart.figure().axes[0].lines} == {"none"}
+
+
+def test_words_stand_on_the_y_axis_in_place_of_numbers_with_room_for_the_longest():
+    rows = Chart([Line([1, 2], [0, 1])], "x", "y", y_names={0: "a name that is long", 1: "b & c"})
+    svg = rows.svg()
+    assert "a name that is long" in svg and "b &amp; c" in svg
+    assert 'd="M132 ' in svg  # the axis begins to the right of 19 letters
+    assert [label.get_text() for label in rows.figure().axes[0].get_yticklabels()] == ["a name that is long", "b & c"]

@@ -81,3 +81,13 @@ def test_other_than_two_pictures_are_refused():
     for pairs in ({}, {"one": (FACE, {"same": FACE})}):
         with pytest.raises(LicLabError, match="a blind test needs pairs"):
             BlindTest(pairs)
+
+
+def test_pictures_of_different_sizes_are_refused_at_once():
+    with pytest.raises(LicLabError, match="'half' differ in size"):
+        BlindTest({"half": (FACE, {"whole": FACE, "half": FACE[::2]})})
+
+
+def test_who_is_a_and_who_is_b_is_left_to_chance():
+    firsts = {BlindTest(dict(list(PAIRS.items())[:1]), seed=seed).pairs.popitem()[1][1]["A"][0] for seed in range(12)}
+    assert len(firsts) == 2

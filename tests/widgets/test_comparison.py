@@ -107,9 +107,7 @@ def test_the_bits_map_is_that_of_the_file_and_classical_codecs_have_none(learned
     model = learned.codecs["charm"].model
     data = learned.found()["charm"].data
     bits = bit_map(model, data).positions[0]
-    assert bits.sum().item() == pytest.approx(
-        8 * len(data), rel=0.2
-    )  # what remains is header and the end of the stream
+    assert bits.sum().item() == pytest.approx(8 * len(data), rel=0.2)  # the rest: header, end of the stream
     shown = pixels(viewers(learned)[0].b)
     right = heat(bits.numpy()[:4, :5], low=0, high=float(bits[:4, :5].max())).image
     assert shown.shape == (64, 80, 3) and np.array_equal(shown[8::16, 8::16], right)
@@ -139,6 +137,40 @@ def test_another_picture_is_shown_in_the_same_viewers(panel):
     panel.picture.value = "cat"
     assert viewers(panel) == before and np.array_equal(pixels(before[0].a), PICTURES["cat"])
     assert said(panel)["WebP"][4] == "—"  # too small for MS-SSIM
+    narrow = Comparison({"strip": PICTURES["face"][:, :64]}, ["webp"], bpp=0.8)
+    assert said(narrow)["WebP"][4] == "—"  # and so is one that is long enough in one direction only
+
+
+def test_what_is_being_done_is_said_before_the_first_file_and_with_each_one(panel, monkeypatch):
+    heard, encode = [], load("webp").encode
+    panel.progress.text.observe(lambda change: heard.append(change.new), "value")
+
+    def listening(image, quality):
+        heard.append("encoding")
+        return encode(image, quality)
+
+    monkeypatch.setattr(panel.codecs["webp"], "encode", listening)
+    panel.picture.value = "cat"
+    first = heard.index("encoding")
+    assert heard[first - 1] == "2 of 2 · WebP: file 1 …" and "2 of 2 · WebP: file 2 …" in heard
+    assert "1 of 2 · JPEG …" in heard[:first] and panel.progress.layout.display == "none"
+
+
+def test_encoding_seconds_are_those_of_the_file_with_what_is_done_once_for_all_of_them(panel, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr("lic_lab.widgets.comparison.time.perf_counter", lambda: float(next(clock)))
+    panel.picture.value = "cat"
+    found = panel.found()["webp"]
+    run = panel.runs["cat", "webp"]
+    assert run.once == 1 and set(run.seconds.values()) == {2.0}
+    assert (found.encode_seconds, found.decode_seconds) == (2.0, 1.0)
+
+
+def test_bits_are_mapped_only_when_they_are_asked_for(learned):
+    assert not learned.mapped
+    learned.map.value = "bits"
+    assert list(learned.mapped) == [learned.key("charm")]
+    assert learned.bits("charm").shape == (4, 5)  # 64 x 80 pixels; what the model pads to is not shown
 
 
 def test_what_was_found_once_is_not_searched_again(panel, monkeypatch):
@@ -154,6 +186,12 @@ def test_a_comparison_of_nothing_and_of_too_many_is_refused():
             Comparison(pictures, codecs)
     with pytest.raises(LicLabError, match="no codec called"):
         Comparison(PICTURES, ["jpgg"])
+
+
+@pytest.mark.parametrize("bpp", [0, -1, float("nan"), float("inf"), "small"])
+def test_a_size_that_is_none_is_refused(bpp):
+    with pytest.raises(LicLabError, match="a number above 0"):
+        Comparison(PICTURES, ["jpeg"], bpp)
 
 
 def test_large_pictures_are_scaled_down():

@@ -149,6 +149,25 @@ def test_a_picture_that_is_not_here_is_named_with_the_mend(rows):
     assert not explorer.viewer.children
 
 
+def test_what_bd_rates_are_taken_against_may_be_given_and_published(rows):
+    assert RDExplorer(anchor="published:vtm").anchor.value == "published:vtm"
+    assert RDExplorer(rows, images={}, anchor="webp").anchor.value == "webp"
+
+
+def test_a_table_without_files_is_refused():
+    with pytest.raises(LicLabError, match="no measured files"):
+        RDExplorer([])
+
+
+def test_without_the_pictures_of_the_table_a_point_is_shown_on_one_that_is_here(rows):
+    other = PICTURES["cat"][:48, :40]
+    explorer = RDExplorer(rows, images={"other": other}, rate=1.0)
+    explorer.look.click()
+    (viewer,) = explorer.viewer.children
+    assert np.array_equal(np.asarray(Pillow.open(io.BytesIO(viewer.a))), other)
+    assert "other, made just now" in explorer.status.value and "none of them is here" in explorer.status.value
+
+
 def test_a_codec_that_cannot_run_here_says_why(rows):
     explorer = RDExplorer([row | {"codec": "my-codec"} for row in rows], images=PICTURES)
     explorer.look.click()

@@ -52,7 +52,8 @@ class Chart:
 
     x, y: what the axes show, with the unit.   log_x, log_y: logarithmic; what is not above zero is then left out.
     here: a place on the x axis that a line across the chart marks.   xlim, ylim: (low, high) of the axes, by default as
-    far as the curves reach.   y_names: words instead of numbers on the y axis, place -> word.   alt: what a screen reader is told, by default what the axes say.
+    far as the curves reach.   y_names: words instead of numbers on the y axis, place -> word.   alt: what a screen
+    reader is told, by default what the axes say.
     """
 
     lines: Sequence[Line]

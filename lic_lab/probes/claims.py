@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
+from collections.abc import Sequence
 
 from lic_lab.models.base import Codec
 
@@ -29,6 +31,16 @@ def model_claims(model: Codec | type[Codec]) -> dict[str, str]:
         if label:
             said[label].append(line.strip())
     return {label: " ".join(said[label]).strip() for label in LABELS if label in said}
+
+
+def claims_text(model: Codec | type[Codec], labels: Sequence[str] = LABELS, *, width: int = 96) -> str:
+    """Put what `model_claims` gives into lines of at most `width` letters, a paragraph per label."""
+    said = model_claims(model)
+    return "\n".join(
+        textwrap.fill(f"{label + ':':7}{said[label]}", width, subsequent_indent=" " * 7)
+        for label in labels
+        if label in said
+    )
 
 
 def model_headline(model: Codec | type[Codec]) -> str:

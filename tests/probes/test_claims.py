@@ -3,7 +3,7 @@
 import pytest
 
 from lic_lab.models.presets import PRESETS, build
-from lic_lab.probes.claims import LABELS, model_claims, model_headline
+from lic_lab.probes.claims import LABELS, claims_text, model_claims, model_headline
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -43,3 +43,8 @@ def test_a_class_that_says_nothing_has_no_claims():
         pass
 
     assert model_claims(Silent) == {} and model_headline(Silent) == ""
+
+
+def test_the_text_has_a_paragraph_for_each_label_asked_for_in_short_lines():
+    assert claims_text(Documented, ["Ours", "Elsewhere"]) == "Ours:  it decodes."
+    assert claims_text(Documented, ["Claim"], width=22) == "Claim: it is good, on\n       two lines."

@@ -20,6 +20,7 @@ from lic_lab.plots.grid import INK, PAPER, RULE, SOFT, font
 __all__ = ["Chart", "Line", "Picture", "Scale", "Table", "heat", "png", "still"]
 
 AIR = 20  # pixels between lines of text
+WORDS = 28  # letters of a cell above which it may take several lines
 STOPS = 16  # colours that stand for a colour map in a scale
 
 
@@ -154,6 +155,7 @@ class Table:
         for column, cell in enumerate(cells, start=1):
             rest = len(self.head) - column if column == len(cells) < len(self.head) - 1 else 1
             look = f' class="lic-none" colspan="{rest}"' if rest > 1 else ""
+            look = ' class="lic-words"' if rest == 1 and len(cell) > WORDS else look
             look = ' class="lic-best"' if (number, column) in self.best else look
             parts.append(f"<td{look}>{escape(cell)}</td>")
         return "".join(parts)

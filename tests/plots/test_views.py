@@ -64,6 +64,11 @@ def test_a_table_is_well_formed_with_its_best_in_bold_and_short_rows_filled(tabl
     assert [span.text for span in root.iter("span") if span.attrib["class"] == "lic-side"] == ["A", "B"]
 
 
+def test_only_a_long_cell_may_take_several_lines():
+    html = Table(("what", "said"), [["a", "1,200 bytes"], ["b", "no difference that three seeds would show"]]).html()
+    assert html.count('class="lic-words"') == 1 and '<td class="lic-words">no difference' in html
+
+
 def test_every_view_can_be_drawn_at_a_width(table):
     import matplotlib.pyplot as plt
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
@@ -11,17 +10,14 @@ import ipywidgets as widgets
 import numpy as np
 from IPython import get_ipython
 from IPython.display import display
-from PIL import Image as Pillow
-from PIL import ImageDraw
 
-from lic_lab.plots.grid import PAPER, SOFT, font
 from lic_lab.plots.views import Chart, Picture, Table, png, still
 from lic_lab.widgets.controls import words
-from lic_lab.widgets.panel import Panel, Progress, Status, front, visible_errors
+from lic_lab.widgets.panel import GAP, Panel, Progress, Status, front, sheet, visible_errors
 from lic_lab.widgets.picker import Picker, PictureBox
 
 KEPT = 64  # answers that are remembered, some half a megabyte each
-SHEET, COLUMN, GAP = 800, 240, 14  # pixels of a poster: its width, the least width of a view, between views
+SHEET, COLUMN = 800, 240  # pixels of a poster: its width, and the least width of a view
 
 
 class Explorer(Panel):
@@ -119,19 +115,8 @@ class Explorer(Panel):
         columns = self.columns or max(1, min(len(shown), SHEET // COLUMN))
         width = (SHEET - GAP * (columns - 1)) // columns
         rows = [[still(view, width) for view in shown[k : k + columns]] for k in range(0, len(shown), columns)]
-        heights = [max(picture.height for picture in row) + GAP for row in rows]
-        sheet, y = Pillow.new("RGB", (SHEET, sum(heights) + 42), PAPER), 0
-        for row, height in zip(rows, heights, strict=True):
-            for column, picture in enumerate(row):
-                sheet.paste(picture, (column * (width + GAP), y))
-            y += height
         said = [" · ".join(words(c) for c in self.controls.values()), "Run this cell to move them."]
-        for number, line in enumerate(said):
-            face = font(13, text=line, room=SHEET)
-            ImageDraw.Draw(sheet).text((0, y + 19 * number), line, fill=SOFT, font=face)
-        buffer = io.BytesIO()
-        sheet.save(buffer, "PNG", optimize=True)
-        return buffer.getvalue()
+        return sheet(rows, said, width=SHEET, column=width)
 
 
 class Manners(anywidget.AnyWidget):

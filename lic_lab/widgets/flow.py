@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +11,6 @@ from itertools import groupby
 import anywidget
 import ipywidgets as widgets
 import traitlets
-from PIL import Image as Pillow
-from PIL import ImageDraw
 from torch import nn
 
 from lic_lab.errors import LicLabError
@@ -21,14 +18,13 @@ from lic_lab.evaluation.variants import FULL, variants
 from lic_lab.models.base import Codec
 from lic_lab.models.presets import PRESETS, build
 from lic_lab.plots.flow import Flow, count, flow_parts, most_macs
-from lic_lab.plots.grid import PAPER, SOFT, font
 from lic_lab.plots.views import Table
 from lic_lab.probes.claims import model_headline
 from lic_lab.probes.complexity import Complexity, Stage, complexity, times
 from lic_lab.probes.stages import CONTAINERS, kind, split
 from lic_lab.widgets.controls import choose, words
-from lic_lab.widgets.explorer import GAP, Explorer
-from lic_lab.widgets.panel import front, visible_errors
+from lic_lab.widgets.explorer import Explorer
+from lic_lab.widgets.panel import GAP, front, sheet, visible_errors
 
 SIZES = {"256 x 256": (256, 256), "512 x 768": (512, 768), "1080 x 1920": (1080, 1920)}
 """Rows and columns of a picture to choose from; Kodak's photographs have 512 x 768."""
@@ -193,17 +189,8 @@ class FlowExplorer(Explorer):
         width, half = POSTER, (POSTER - GAP) // 2
         stills = [self.flow.draw(width), *(table.draw(half) for table in self.views)]
         rows = [stills[:1], *(stills[k : k + 2] for k in range(1, len(stills), 2))]
-        heights = [max(still.height for still in row) + GAP for row in rows]
-        sheet, y = Pillow.new("RGB", (width, sum(heights) + 24), PAPER), 0
-        for row, height in zip(rows, heights, strict=True):
-            for column, still in enumerate(row):
-                sheet.paste(still, (column * (half + GAP), y))
-            y += height
         said = " · ".join([*(words(c) for c in self.controls.values()), "Run this cell to move them."])
-        ImageDraw.Draw(sheet).text((0, y), said, fill=SOFT, font=font(13, text=said, room=width))
-        buffer = io.BytesIO()
-        sheet.quantize(64).save(buffer, "PNG", optimize=True)
-        return buffer.getvalue()
+        return sheet(rows, [said], width=width, column=half, colors=64)
 
 
 def offer(control: widgets.Dropdown, options: dict, otherwise) -> None:

@@ -2,16 +2,21 @@
 
 import base64
 import html
+import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 
 import ipywidgets as widgets
+from PIL import Image as Pillow
+from PIL import ImageDraw
 
 from lic_lab.errors import LicLabError
+from lic_lab.plots.grid import PAPER, SOFT, font
 
 HERE = Path(__file__).parent
+GAP, LINE = 14, 19  # pixels of a poster: between its pictures, and from one line of words to the next
 
 
 def front(*names: str) -> str:
@@ -29,6 +34,27 @@ class Poster:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**data, "image/png": base64.b64encode(self.poster()).decode()}, metadata
+
+
+def sheet(
+    rows: Sequence[Sequence[Pillow.Image]], said: Sequence[str], *, width: int, column: int, colors: int = 0
+) -> bytes:
+    """Put pictures in rows and lines of words below them: the poster of a panel, as a PNG.
+
+    width: of the sheet, in pixels; words are made small enough to fit.   column: from where a picture begins to where
+    it may end.   colors: of a sheet without photographs, at most 256, which makes it small; 0 for as many as there are.
+    """
+    heights = [max(picture.height for picture in row) + GAP for row in rows]
+    page, y = Pillow.new("RGB", (width, sum(heights) + LINE * len(said) + 4), PAPER), 0
+    for row, height in zip(rows, heights, strict=True):
+        for number, picture in enumerate(row):
+            page.paste(picture, (number * (column + GAP), y))
+        y += height
+    for number, line in enumerate(said):
+        ImageDraw.Draw(page).text((0, y + LINE * number), line, fill=SOFT, font=font(13, text=line, room=width))
+    buffer = io.BytesIO()
+    (page.quantize(colors) if colors else page).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 class Panel(Poster, widgets.VBox):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -11,8 +10,6 @@ from pathlib import Path
 import ipywidgets as widgets
 import numpy as np
 import torch
-from PIL import Image as Pillow
-from PIL import ImageDraw
 
 from lic_lab.codecs import learned, load
 from lic_lab.datasets.bundled import bundled_paths, data_path, kodak
@@ -24,16 +21,16 @@ from lic_lab.evaluation.means import Curve
 from lic_lab.evaluation.reading import MEAN, Curves, nearest, quality_at, read_at
 from lic_lab.metrics.quality import psnr
 from lic_lab.models.checkpoints import load_model, shipped
-from lic_lab.plots.grid import PAPER, SOFT, font
 from lic_lab.plots.rd import AXES, PUBLISHED, RATE, looks, measured_reach, rd_figure, rd_points
 from lic_lab.plots.rd_html import rd_traces, trace_look
 from lic_lab.plots.views import Table, still
 from lic_lab.widgets.controls import choose, slide, switch
 from lic_lab.widgets.explorer import manners
-from lic_lab.widgets.panel import Panel, Status, visible_errors
+from lic_lab.widgets.panel import Panel, Status, sheet, visible_errors
 from lic_lab.widgets.viewer import Shown, Viewer
 
 OTHERS = ("vtm", "bmshj2018-hyperprior", "minnen2020-cc10@paper", "mambaic", "asym-mrsb-im-pqf")
+SHEET = 840  # pixels: width of the poster
 RATES = tuple(round(0.05 * k, 2) for k in range(1, 31))  # bpp
 
 
@@ -291,18 +288,9 @@ class RDExplorer(Panel):
         where = self.picture.label if self.picture.value else f"{self.picture.label} pictures"
         title = f"{self.curves.dataset}: {where}".removeprefix(": ")
         figure = rd_figure(records, metric=metric, title=title, size=(9.6, 4.8))
-        if records:
-            figure.axes[0].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
-        parts = [still(figure, 820), self.table(curves).draw(820)]
-        sheet, y = Pillow.new("RGB", (840, sum(part.height + 12 for part in parts) + 24), PAPER), 0
-        for part in parts:
-            sheet.paste(part, (10, y))
-            y += part.height + 12
-        words = "Run this cell to choose codecs, metric, picture, anchor and rate, and to look at any point."
-        ImageDraw.Draw(sheet).text((10, y), words, fill=SOFT, font=font(13, text=words, room=820))
-        buffer = io.BytesIO()
-        sheet.quantize(256, dither=Pillow.Dither.NONE).save(buffer, "PNG", optimize=True)
-        return buffer.getvalue()
+        rows = [[still(figure, SHEET)], [self.table(curves).draw(SHEET)]]
+        said = "Run this cell to choose codecs, metric, picture, anchor and rate, and to look at any point."
+        return sheet(rows, [said], width=SHEET, column=SHEET, colors=256)
 
 
 def setting(curve: Curve, number: int) -> str:

@@ -4,26 +4,10 @@ import pytest
 import torch
 
 from lic_lab.errors import LicLabError
-from lic_lab.models.presets import PRESETS, build
 from lic_lab.probes.bitmaps import EXACT, bit_map
 
-CASES = [(name, preset) for name, sizes in PRESETS.items() for preset in sizes if preset.startswith("tiny")]
 
-
-def picture(model, height=70, width=100):
-    torch.manual_seed(0)
-    coarse = torch.rand(model.views, 3, 7, 9)
-    x = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
-    return x if model.views == 1 else x[None]
-
-
-@pytest.fixture(scope="module", params=CASES, ids="-".join)
-def model(request):
-    torch.manual_seed(1)
-    return build(*request.param)
-
-
-def test_the_map_adds_up_to_the_file(model):
+def test_the_map_adds_up_to_the_file(model, picture):
     data = model.compress(picture(model), model.rates - 1.0)
     found = bit_map(model, data)
     assert found.y.shape == (model.views, model.channels, 8, 8)
@@ -33,7 +17,7 @@ def test_the_map_adds_up_to_the_file(model):
     assert torch.allclose(found.channels.sum(1) + found.side, found.by_view)
 
 
-def test_detail_costs_where_it_is(model):
+def test_detail_costs_where_it_is(model, picture):
     """Noise in one corner of the left view, nothing elsewhere."""
     x = torch.full_like(picture(model, 128, 128), 0.5)
     corner = (0, slice(None)) if model.views == 1 else (0, 0, slice(None))
@@ -45,7 +29,7 @@ def test_detail_costs_where_it_is(model):
     assert inside > 3 * left.sum() / 49
 
 
-def test_a_latent_whose_places_float32_cannot_number_is_refused(model, monkeypatch):
+def test_a_latent_whose_places_float32_cannot_number_is_refused(model, picture, monkeypatch):
     data = model.compress(picture(model))
     monkeypatch.setattr("lic_lab.probes.bitmaps.EXACT", model.channels * 64 - 1)
     with pytest.raises(LicLabError, match="too large to be mapped"):

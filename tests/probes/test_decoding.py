@@ -3,24 +3,13 @@
 import pytest
 import torch
 
-from lic_lab.models.presets import PRESETS, build
+from lic_lab.models.presets import build
 from lic_lab.probes.bitmaps import bit_map
 from lic_lab.probes.decoding import decoding_steps
 
-CASES = [(name, preset) for name, sizes in PRESETS.items() for preset in sizes if preset.startswith("tiny")]
 
-
-def picture(model, height=70, width=100):
-    torch.manual_seed(0)
-    coarse = torch.rand(model.views, 3, 7, 9)
-    x = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
-    return x if model.views == 1 else x[None]
-
-
-@pytest.fixture(scope="module", params=CASES, ids="-".join)
-def coded(request):
-    torch.manual_seed(1)
-    model = build(*request.param)
+@pytest.fixture(scope="module")
+def coded(model, picture):
     data = model.compress(picture(model), model.rates - 1.0)
     return model, data, decoding_steps(model, data)
 
@@ -88,7 +77,7 @@ def test_symbols_were_read_by_tables_whose_scales_are_on_the_ladder(coded):
         ("bisic", "tiny", {}, 6, 3),
     ],
 )
-def test_a_context_takes_as_many_passes_as_it_should(name, preset, switches, passes, slices):
+def test_a_context_takes_as_many_passes_as_it_should(name, preset, switches, passes, slices, picture):
     torch.manual_seed(1)
     model = build(name, preset, **switches)
     found = decoding_steps(model, model.compress(picture(model)))
@@ -96,7 +85,7 @@ def test_a_context_takes_as_many_passes_as_it_should(name, preset, switches, pas
     assert len(found.slices) == slices
 
 
-def test_checkerboard_steps_decode_anchors_first():
+def test_checkerboard_steps_decode_anchors_first(picture):
     torch.manual_seed(1)
     model = build("asymmetric")
     found = decoding_steps(model, model.compress(picture(model)))

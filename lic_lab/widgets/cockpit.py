@@ -55,7 +55,7 @@ class TrainingCockpit(Explorer):
     the steps and the learning rate that are chosen then. A run keeps its lambda.
     `model` gives the best weights so far, `run` the folder they are in, `trace` the curves. Errors of a run end in the
     status line; its last saved state stays, and the kernel's end stops a run as its button does.
-    Raises LicLabError for a model, preset or switch that does not exist.
+    Raises LicLabError for a model, preset or switch that does not exist, and for `out` that is a file.
     """
 
     def __init__(
@@ -67,6 +67,8 @@ class TrainingCockpit(Explorer):
         codec = build(model, preset, **self.switches)
         self.parameters = sum(p.numel() for p in codec.parameters())
         self.out = Path(out or tempfile.mkdtemp(prefix="lic_lab-training-"))
+        if self.out.is_file():
+            raise LicLabError(f"{self.out} is a file: name a folder for the training")
         self.data, self.validation = self._pictures(data, validation)
         self.changes = {"crops": ((0.8, 64, 8), (1.0, 128, 2)), "precision": "fp32"} | changes
         recipe_for(preset, **self.changes)  # refuses what no recipe has before anything is begun

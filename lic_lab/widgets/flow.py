@@ -105,7 +105,8 @@ class FlowExplorer(Explorer):
     Raises LicLabError for names that do not exist.
     """
 
-    def __init__(self, models: Sequence[str] | None = None, preset: str = "lab", *, sizes: dict | None = None):
+    def __init__(self, models: str | Sequence[str] | None = None, preset: str = "lab", *, sizes: dict | None = None):
+        models = [models] if isinstance(models, str) else models
         names, sizes = list(PRESETS) if models is None else list(models), sizes or SIZES
         if not names:
             raise LicLabError("there is no model to draw: name some of lic_lab.list_presets()")

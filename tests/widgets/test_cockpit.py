@@ -219,6 +219,12 @@ def test_a_model_or_a_recipe_that_does_not_exist_is_refused_at_once(cockpit):
         cockpit(stepz=3)
 
 
+def test_a_file_where_the_runs_should_go_is_refused_at_once(cockpit, tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(LicLabError, match="taken is a file: name a folder"):
+        cockpit(out=tmp_path / "taken")
+
+
 def test_long_curves_are_thinned_and_keep_their_ends():
     from lic_lab.training.loop import Progress
     from lic_lab.widgets.cockpit_views import MOST, Trace

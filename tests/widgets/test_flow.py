@@ -122,8 +122,13 @@ def test_every_variant_has_words_for_people():
     assert len(set(MEANING.values())) == len(MEANING)
 
 
+def test_one_model_may_be_given_by_its_name():
+    assert FlowExplorer("charm", "tiny").controls["model"].value == "charm"
+
+
 @pytest.mark.parametrize(
-    ("models", "reason"), [(["charmm"], "did you mean 'charm'"), ([], "there is no model to draw")]
+    ("models", "reason"),
+    [("charmm", "did you mean 'charm'"), (["charmm"], "did you mean 'charm'"), ([], "there is no model to draw")],
 )
 def test_a_model_that_does_not_exist_is_refused(models, reason):
     with pytest.raises(LicLabError, match=reason):

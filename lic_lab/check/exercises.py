@@ -81,10 +81,15 @@ def exercise(id: str, asks: str) -> Callable:
 def check(id: str, answer=None) -> Verdict:
     """Print in one line how far the answer to an exercise is: done, still to do, or not yet with a hint.
 
-    id: "01.2".   answer: the function, value, or tuple of them that the exercise asks for; None and ... are "still to
-    do". Gives a truthy Verdict for a right answer, and never raises for a wrong one.
+    id: "01.2", or "A1.2" for a task of an assignment, whose parts have a line each.   answer: the function, value, or
+    tuple of them that is asked for; None and ... are "still to do". Gives a truthy Verdict for a right answer, and
+    never raises for a wrong one.
     Raises LicLabError for an id that no exercise has, with the near ones.
     """
+    if str(id).upper().startswith("A"):
+        from lic_lab.check.tasks import check_task
+
+        return check_task(id, answer)
     this = _find(id)
     verdict = Verdict(*_judge(this, answer))
     print(verdict.line)
@@ -92,7 +97,11 @@ def check(id: str, answer=None) -> Verdict:
 
 
 def list_exercises(chapter: str | int | None = None) -> list[Exercise]:
-    """List the exercises (id, asks) of a chapter, "01" or 1, or of all chapters, by number."""
+    """List the exercises (id, asks) of a chapter, "01" or 1, of an assignment, "A1", or of all chapters, by number."""
+    if str(chapter).upper().startswith("A"):
+        from lic_lab.check.tasks import list_tasks
+
+        return [Exercise(task.id, task.asks) for task in list_tasks(str(chapter))]
     wanted = chapters() if chapter is None else [f"{int(chapter):02}"]
     for number in wanted:
         _import(number)
@@ -101,9 +110,14 @@ def list_exercises(chapter: str | int | None = None) -> list[Exercise]:
 
 def chapters() -> list[str]:
     """List the numbers of the chapters that have exercises, "00" and on."""
+    return modules(PREFIX)
+
+
+def modules(prefix: str) -> list[str]:
+    """List what follows a prefix in the names of this room's modules: "00", ... for "chapter"."""
     here = import_module(__package__).__path__
     names = [module.name for module in pkgutil.iter_modules(here)]
-    return sorted(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
+    return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
 
 # ---- finding ---------------------------------------------------------------------------------------------------------
@@ -135,21 +149,34 @@ def _find(id: str) -> Exercise:
 # ---- judging ---------------------------------------------------------------------------------------------------------
 
 
+STATES = ("done", "still to do", "not yet")
+
+
 def _judge(this: Exercise, answer) -> tuple[bool, str]:
     """Whether an answer is right, and the line that says so."""
+    state, hint = judged(_JUDGES[this], answer)
+    lines = {"done": f"✓ {this.asks}", "still to do": f"still to do: {this.asks}", "not yet": f"not yet: {hint}"}
+    return state == "done", f"{this.id} {lines[state]}"
+
+
+def judged(judge: Callable, answer, *given) -> tuple[str, str]:
+    """How far an answer is by its judge, one of STATES, and for "not yet" a hint in one line.
+
+    given: what the judge is handed beside the answer.
+    """
     raised: list[Exception] = []
     try:
-        _JUDGES[this](_guarded(answer, raised))
+        judge(_guarded(answer, raised), *given)
     except _ToDo:
-        return False, f"{this.id} still to do: {this.asks}"
+        return "still to do", ""
     except NotYet as hint:
-        return False, f"{this.id} not yet: {_one_line(hint)}"
+        return "not yet", _one_line(hint)
     except Exception as error:
         said = f"{type(error).__name__}: {_one_line(error)}".removesuffix(": ")
-        if error in raised:
-            return False, f"{this.id} not yet: your function raised {said}"
-        return False, f"{this.id} not yet: {_kind(answer)} cannot be judged here ({said})"
-    return True, f"{this.id} ✓ {this.asks}"
+        if any(error is one for one in raised):
+            return "not yet", f"your function raised {said}"
+        return "not yet", f"{_kind(answer)} cannot be judged here ({said})"
+    return "done", ""
 
 
 def _guarded(answer, raised: list[Exception]):

@@ -20,6 +20,7 @@ FLOOR = {
     "evaluation": 5, "probes": 5,
     "plots": 6,
     "widgets": 7, "check": 7,
+    "course": 7.5,  # gives out and grades the assignments; it knows their tasks by the check room
     "terminal": 7.5,  # what a person sees beside the answer; only the command line uses it
     "cli": 8,
 }  # fmt: skip

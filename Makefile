@@ -7,6 +7,7 @@ ARGS  ?=
 comma := ,
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
+WHOLE := $(VENV)/.whole
 
 # Tried in this order; 3.12 first because every optional dependency has wheels for it.
 PYTHONS := $(or $(PYTHON),python3.12 python3.11 python3.13 python3 python)
@@ -31,10 +32,10 @@ lab: $(READY)  ## Install everything and open JupyterLab on the first notebook
 demo: $(READY)  ## Encode the bundled pictures with every codec: a table, the files, a picture
 	$(BIN)/lic-lab compare --out $(OUT) $(ARGS)
 
-test: $(READY)  ## Install what the tests need and run them (a few minutes)
+test: $(WHOLE)  ## Install what the tests need and run them (a few minutes)
 	$(PYTEST) -m "not slow" $(ARGS)
 
-test-slow: $(READY)  ## Run the slow tests too (wheel build, notebooks, training)
+test-slow: $(WHOLE)  ## Run the slow tests too (wheel build, notebooks, training)
 	$(PYTEST) $(ARGS)
 
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
@@ -95,4 +96,9 @@ $(READY): pyproject.toml
 	@echo "Installing into $(VENV): about three minutes and, with CUDA on Linux, 6 GB. Only now and after pyproject.toml changes."
 	@$(PIP) --only-binary compressai -e ".[dev,peers]" || \
 	  { echo "Again without CompressAI, which has no wheel for this machine; only comparisons with it are lost."; $(PIP) -e ".[dev]"; }
+	@touch $@
+
+# What only the tests of the course and the site need.
+$(WHOLE): $(READY)
+	@$(PIP) -e ".[grading,site]"
 	@touch $@

@@ -44,7 +44,7 @@ class CheckerboardStep(nn.Module):
     Shapes: y (b, size, h, w) or None on the decoder; seen (b, inputs, h, w) -> y_hat (b, size, h, w).
     far(width) makes the module that looks over all positions, (b, width, h, w) -> same; each pass has its own.
     residual: see `entropy.slices.residual_network`.
-    Source: He et al., "Checkerboard context model for efficient learned image compression", CVPR 2021, Sec. 3.2.
+    Source: He et al., "Checkerboard context model for efficient learned image compression", CVPR 2021, Sec. 3.
     Ours: parameters of its own for each pass, a look at all decoded positions beside the neighbours, exact layers.
     """
 

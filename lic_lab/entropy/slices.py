@@ -22,7 +22,7 @@ class SliceContext(nn.Module):
     step(inputs, size) makes the module that codes one slice: `forward(y, seen, wire)` gives what the decoder holds of
     it, seen (b, inputs, h, w) being all that it may look at.
     Source: Minnen and Singh, "Channel-wise autoregressive entropy models", ICIP 2020, Sec. 2. Ours: slices may differ
-    in size (He et al., ELIC, CVPR 2022, Sec. 3.2).
+    in size (He et al., ELIC, CVPR 2022, Sec. 3).
     """
 
     def __init__(self, slices: tuple[int, ...], features: int, step: Callable[[int, int], nn.Module]):

@@ -111,7 +111,7 @@ class StereoCheckerboard(nn.Module):
 
     Shapes and arguments as `ByPosition`.   layer: makes what gathers the neighbours, so that it can reach across.
     kernel: side of the window of neighbours.
-    Source: He et al., CVPR 2021, Sec. 3.2, and BiSIC-Fast, arXiv 2407.10632. Ours: only the taps that can hold an
+    Source: He et al., CVPR 2021, Sec. 3, and BiSIC-Fast, arXiv 2407.10632. Ours: only the taps that can hold an
     anchor have weights, and each pass computes its own half of the positions. In training the others see the anchors
     rounded, with a straight-through gradient: what the wire gives back.
     """

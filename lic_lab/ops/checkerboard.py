@@ -10,7 +10,7 @@ def anchor_mask(h: int, w: int, device: str | torch.device = "cpu") -> Tensor:
     """True at the anchors, where row + column is even: bool (h, w). The others are `~anchor_mask(h, w)`.
 
     Every other square has anchors above, below, left and right of it (inside the map), and no anchor touches an anchor.
-    Source: He et al. 2021, "Checkerboard context model" (arXiv 2103.15306), Sec. 3.2; which half comes first is free.
+    Source: He et al. 2021, "Checkerboard context model" (arXiv 2103.15306), Sec. 3; which half comes first is free.
     """
     rows, columns = torch.arange(h, device=device), torch.arange(w, device=device)
     return (rows[:, None] + columns) % 2 == 0

@@ -6,9 +6,4 @@ import pytest
 @pytest.fixture
 def no_weights(monkeypatch, tmp_path):
     """As if no trained weights came with the package."""
-    from lic_lab.models.checkpoints import load_model
-
     monkeypatch.setattr("lic_lab.models.checkpoints.weights_path", lambda name: tmp_path / f"{name}.safetensors")
-    load_model.cache_clear()
-    yield
-    load_model.cache_clear()

@@ -10,7 +10,7 @@ from lic_lab.errors import LicLabError
 from lic_lab.terminal import bar, spinner
 
 
-@click.command(short_help="Encode a picture, or a stereo pair, as a file of a given size or quality.")
+@click.command(short_help="Encode a picture, a folder of them, or a stereo pair, at a given size or quality.")
 @click.argument("sources", metavar="PICTURE [RIGHT]", type=PATH, nargs=-1, required=True)
 @click.argument("target", metavar="FILE", type=PATH)
 @click.option("--codec", metavar="NAME", help="Which one; see `lic-lab list`. By default charm, or bisic for a pair.")
@@ -34,6 +34,7 @@ def encode(sources, target, codec, effort, **targets):
     lic-lab encode photo.png photo.lic --psnr 32 --effort 5
     lic-lab encode photo.png photo.avif --codec avif --max-bytes 20000
     lic-lab encode left.png right.png pair.lic --bpp 0.25
+    lic-lab encode pictures/ coded/ --bpp 0.25        every picture of a folder; again, it goes on where it was
     """
     from lic_lab import load
     from lic_lab.codecs.effort import split
@@ -43,6 +44,12 @@ def encode(sources, target, codec, effort, **targets):
 
     if len(sources) > 2:
         raise LicLabError(f"one file holds a picture or a stereo pair, not {len(sources)} pictures: encode them apart")
+    given = {name: value for name, value in targets.items() if value is not None}
+    if len(sources) == 1 and sources[0].is_dir() and not (target.suffix or target.is_file()):
+        from lic_lab.cli.folders import encode_folder
+
+        encode_folder(sources[0], target, load(codec or "charm").with_effort(effort), given)
+        return
     for source in sources:
         check_target(source, target)
     if target.exists() and any(named_as_pair(source, target) for source in sources):
@@ -58,7 +65,6 @@ def encode(sources, target, codec, effort, **targets):
             "codec with --codec"
         )
     image = coder.read_source(sources if coder.views > 1 else sources[0])
-    given = {name: value for name, value in targets.items() if value is not None}
     with _shown(f"encoding {' and '.join(source.name for source in sources)} with {codec}", effort) as watch:
         data = coder.with_effort(effort, watch).compress(image, **given)
     write_bytes(target, data)
@@ -85,7 +91,7 @@ def _shown(text: str, effort: int):
         yield watch
 
 
-@click.command(short_help="Decode a file of any codec to a picture, or to the two views of a stereo pair.")
+@click.command(short_help="Decode a file of any codec, or a folder of them, to pictures.")
 @click.argument("source", metavar="FILE", type=PATH)
 @click.argument("targets", metavar="PICTURE [RIGHT]", type=PATH, nargs=-1, required=True)
 @click.option(
@@ -97,11 +103,19 @@ def decode(source, targets, codec):
     \b
     lic-lab decode photo.lic photo.decoded.png
     lic-lab decode pair.lic left.decoded.png right.decoded.png
+    lic-lab decode coded/ decoded/                    every file of a folder, as PNG
     """
     from lic_lab import load
     from lic_lab.codecs.identify import identify
     from lic_lab.datasets.images import lossless_format, write_image
 
+    if source.is_dir():
+        from lic_lab.cli.folders import decode_folder
+
+        if len(targets) != 1:
+            raise LicLabError("a folder is decoded into one folder: give one name")
+        decode_folder(source, targets[0], load(codec) if codec else None)
+        return
     for target in targets:
         check_target(source, target)
         lossless_format(target)

@@ -49,11 +49,38 @@ def info(thing, preset, height, width, as_json):
 
 
 @click.command("list", short_help="List codecs and presets, with the reason where one cannot run.")
-def list_():
-    """List the codecs, whether they can run here and if not why, and the presets of the models."""
-    from lic_lab import list_codecs, list_presets
+@click.option("--check", "checked", metavar="NAME", help="Ask this codec for what every codec promises, one by one.")
+def list_(checked):
+    """List the codecs, whether they can run here and if not why, and the presets of the models.
+
+    Codecs and models of your own are listed too: LIC_LAB_CODECS names their files.
+
+    \b
+    lic-lab list
+    lic-lab list --check jpeg
+    LIC_LAB_CODECS=dct8.py lic-lab list --check dct8
+    """
+    from lic_lab import list_codecs, list_presets, load
     from lic_lab.evaluation.report import codec_table
 
+    if checked:
+        _check(load(checked))
+        return
     console().print(codec_table(list_codecs()))
     for name, presets in list_presets().items():
         click.echo(f"model {name}: presets {', '.join(presets)}")
+
+
+def _check(codec) -> None:
+    """Print every claim with yes, or no and what is wrong; exit with 1 where one does not hold."""
+    from lic_lab.codecs.conformance import examine
+
+    broken = 0
+    for claim in examine(codec):
+        broken += bool(claim.wrong)
+        click.echo(
+            f"{'NO ' if claim.wrong else 'yes'}  {claim.says}" + (f"\n     {claim.wrong}" if claim.wrong else "")
+        )
+    click.echo(f"{codec.name} breaks {broken} of its promises" if broken else f"{codec.name} keeps every promise")
+    if broken:
+        raise click.exceptions.Exit(1)

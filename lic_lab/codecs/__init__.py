@@ -15,7 +15,8 @@ __all__ = ["CodecRow", "ImageCodec", "list_codecs", "load"]
 class CodecRow(NamedTuple):
     """One line of `list_codecs`: available says whether `load(name)` works here, reason why not and what to do.
 
-    views: 1, or 2 for a codec of stereo pairs.
+    views: 1, or 2 for a codec of stereo pairs.   origin: "" for what comes with the package, or the file and its
+    checksum. A file from outside that is broken, or holds something that is, has a row of kind "outside".
     """
 
     name: str
@@ -24,25 +25,28 @@ class CodecRow(NamedTuple):
     reason: str
     label: str
     views: int = 1
+    origin: str = ""
 
 
 def list_codecs() -> list[CodecRow]:
-    """List every codec that `load` knows, learned ones first.
+    """List every codec that `load` knows, learned ones first, those of your own files (`codecs.plugins`) last.
 
     Other kinds of names are not listed: `load("compressai:mbt2018-mean")` reaches CompressAI's zoo, see `codecs.zoo`,
     and with "@PATH" behind it a checkpoint, see `codecs.zoo_files`; `load("pair:jpeg")` codes each view of a stereo
     pair by any codec of pictures, see `codecs.separate`; `load("charm@effort5")` takes its time, see `codecs.effort`.
     """
     from lic_lab.codecs import learned
+    from lic_lab.codecs.plugins import plugins
 
+    outside, origins = plugins(), learned.origins()
     rows = [
-        CodecRow(name, "learned", not reason, reason, name, learned.views(name))
+        CodecRow(name, "learned", not reason, reason, name, learned.views(name), origins.get(name, ""))
         for name, reason in learned.names().items()
     ]
-    for name, codec in (classical() | stereo()).items():
+    for name, codec in (builtin() | outside.codecs).items():
         reason = codec.missing()
-        rows.append(CodecRow(name, codec.kind, not reason, reason, codec.label, codec.views))
-    return rows
+        rows.append(CodecRow(name, codec.kind, not reason, reason, codec.label, codec.views, codec.origin))
+    return rows + [CodecRow(name, "outside", False, reason, name) for name, reason in outside.faults]
 
 
 def load(name: str) -> ImageCodec:
@@ -55,6 +59,7 @@ def load(name: str) -> ImageCodec:
     Raises LicLabError for an unknown name, with the near ones, and for a codec that cannot run here, with the reason.
     """
     from lic_lab.codecs import effort, learned, separate, zoo, zoo_files
+    from lic_lab.codecs.plugins import plugins
 
     name, worked = effort.split(str(name))
     if worked:
@@ -68,7 +73,7 @@ def load(name: str) -> ImageCodec:
         if rest in ("", *zoo.METRICS):
             return zoo.pretrained(architecture, metric=rest or "mse")
         return zoo_files.checkpoint(architecture, rest)
-    codec = (classical() | stereo()).get(name)
+    codec = builtin().get(name) or plugins().codecs.get(name)
     if codec is None:
         raise LicLabError(_unknown(name))
     if reason := codec.missing():
@@ -104,6 +109,11 @@ def classical() -> dict[str, ImageCodec]:
     return {codec.name: codec for codec in codecs}
 
 
+def builtin() -> dict[str, ImageCodec]:
+    """Name -> codec of everything that is not learned and comes with the package, of pictures and of pairs."""
+    return classical() | stereo()
+
+
 @cache
 def stereo() -> dict[str, ImageCodec]:
     """Name -> codec of every codec of stereo pairs that is not learned, whether it can run here or not."""
@@ -114,6 +124,9 @@ def stereo() -> dict[str, ImageCodec]:
 
 def _unknown(name: str) -> str:
     rows = list_codecs()
+    broken = [row.reason for row in rows if row.kind == "outside"]
+    if broken:
+        return f"no codec called {name!r}, and a file that LIC_LAB_CODECS names is at fault: {broken[0]}"
     near = get_close_matches(name.lower(), [row.name for row in rows], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"no codec called {name!r}: {hint}there are {', '.join(row.name for row in rows if row.available)}"

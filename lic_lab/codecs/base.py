@@ -25,12 +25,15 @@ class ImageCodec:
     suffix: of its files (".jpg").   ladder: its knob, from the smallest file to the largest.
     default_quality: taken by `compress` where no target is given.   settings: encoder, version, chroma, tune.
     views: 1; a codec of stereo pairs, with 2, is a `codecs.pair.PairCodec`.   quick: the same codec without effort, if
-    this one takes its time (`with_effort`).
+    this one takes its time (`with_effort`).   origin: "" for what comes with the package, or where a codec from outside
+    comes from (`codecs.plugins`), whose files begin with its `signature`.
     A codec supplies `_encode`, `_decode` and `settings`; `missing` where it is not always there.
     """
 
     views = 1
     quick: ImageCodec | None = None
+    origin = ""
+    signature = b""
 
     name: str
     label: str
@@ -41,8 +44,12 @@ class ImageCodec:
 
     @property
     def settings(self) -> str:
-        """Encoder, version, chroma format and tune in one line: what has to be said beside every number."""
-        raise NotImplementedError
+        """Encoder, version, chroma format and tune in one line: what has to be said beside every number.
+
+        Measurements are taken over only where it is the same. A codec from outside that says nothing of its own is
+        described by its file and a checksum of its text.
+        """
+        return f"{self.label}, {self.origin}"
 
     @property
     def quality_range(self) -> tuple[float, float]:
@@ -62,7 +69,7 @@ class ImageCodec:
         self._check_picture(image)
         self._check_quality(quality)
         try:
-            return self._encode(np.ascontiguousarray(image), quality)
+            data = self._encode(np.ascontiguousarray(image), quality)
         except LicLabError:
             raise
         except Exception as error:  # encoders behind Python raise almost anything
@@ -70,6 +77,11 @@ class ImageCodec:
             raise LicLabError(
                 f"{self.name} cannot encode this {width} x {height} {self.thing}: {_line(error)}"
             ) from error
+        if not isinstance(data, bytes):
+            raise LicLabError(f"{self.name} is at fault: its _encode must give bytes, and gave {type(data).__name__}")
+        if not data.startswith(self.signature):
+            raise LicLabError(f"{self.name} is at fault: its files must begin with its signature, {self.signature!r}")
+        return data
 
     def decode(self, data: bytes) -> np.ndarray:
         """Decode the bytes of a whole file into a uint8 picture (h, w, 3).
@@ -81,11 +93,16 @@ class ImageCodec:
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise LicLabError(f"{self.name} decodes the bytes of a file, got {type(data).__name__}")
         try:
-            return self._decode(bytes(data))
+            image = self._decode(bytes(data))
         except LicLabError:
             raise
         except Exception as error:
             raise CorruptStreamError(f"these bytes are not an undamaged {self.suffix} file: {_line(error)}") from error
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != self.views + 2:
+            what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            shape = "(h, w, 3)" if self.views == 1 else "(2, h, w, 3)"
+            raise LicLabError(f"{self.name} is at fault: its _decode must give uint8 {shape}, and gave {what}")
+        return image
 
     def compress(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lic_lab import codecs
-from lic_lab.codecs import hevc_pair, learned, separate, vvc
+from lic_lab.codecs import hevc_pair, learned, plugins, separate, vvc
 from lic_lab.codecs.base import ImageCodec
 from lic_lab.coding import container
 from lic_lab.errors import CorruptStreamError, LicLabError
@@ -24,11 +24,18 @@ SIGNATURES = [
     (-11, hevc_pair.END_UNIT, "hevc-pair"),
     (-11, vvc.SIZE_UNIT, "vvc"),  # at the end; a file of VTM looks the same, so name that codec yourself
 ]
+STARTS = [
+    *((at, signature, name) for at, signature, name in SIGNATURES if at >= 0),
+    (0, container.MAGIC, "models of this package"),
+    (0, separate.MAGIC, "pairs"),
+]
+"""The same as far as they are at the beginning, with the files of this package: not for codecs from outside."""
 
 
 def identify(data: bytes) -> ImageCodec:
     """Give the codec that reads these bytes of a whole file, ready to use.
 
+    A codec from outside (`codecs.plugins`) knows its files by its signature, and never takes those of another codec.
     Raises CorruptStreamError for bytes of no format known here, LicLabError where their codec cannot run on this
     machine, or where a .lic file was written by weights that do not come with this installation.
     """
@@ -37,6 +44,8 @@ def identify(data: bytes) -> ImageCodec:
     for at, signature, name in SIGNATURES:
         if data[at:][: len(signature)] == signature:
             return codecs.load(name)
+    if codec := plugins.by_signature(data):
+        return codecs.load(codec.name)
     header, _, _ = container.unpack(data)  # says what is wrong with it, and what else it might be
     for codec in (codecs.load(name) for name, reason in learned.names().items() if not reason):
         if codec.model.code == header.codec and codec.model.fingerprint() == header.fingerprint:

@@ -15,6 +15,7 @@ from lic_lab.codecs.base import ImageCodec
 from lic_lab.codecs.pair import PairCodec
 from lic_lab.codecs.rate import Ladder
 from lic_lab.errors import LicLabError
+from lic_lab.models.outside import models
 from lic_lab.ops.color import image_to_tensor, tensor_to_image
 
 RATE_STEPS = 4096  # per rung, as in the file
@@ -105,18 +106,28 @@ def names() -> dict[str, str]:
     }
 
 
+def origins() -> dict[str, str]:
+    """Name -> file and checksum of every model from outside the package."""
+    return {name: source.origin for name, source in models().sources.items()}
+
+
+def faults() -> list[tuple[str, str]]:
+    """Say of every model from outside that could not be taken: (file, why and the mend)."""
+    return [(source.name, fault) for source, fault in models().faults]
+
+
 def views(name: str) -> int:
     """Say how many views a model codes, 1 or 2, without building it."""
-    from lic_lab.models.presets import PRESETS
+    from lic_lab.models.presets import known
 
-    return next(iter(PRESETS[name].values())).func.views
+    return next(iter(known()[name].values())).func.views
 
 
 def views_of_code(code: int) -> int:
     """Say how many views a file of codec number `code` holds; 1 for a number that is not known here."""
-    from lic_lab.models.presets import PRESETS
+    from lic_lab.models.presets import known
 
-    makers = (next(iter(sizes.values())).func for sizes in PRESETS.values())
+    makers = (next(iter(sizes.values())).func for sizes in known().values())
     return next((maker.views for maker in makers if maker.code == code), 1)
 
 

@@ -38,9 +38,14 @@ def codec_table(rows: Iterable) -> Table:
     for name in ("codec", "kind", "codes", "here", ""):
         table.add_column(name, overflow="fold")
     for row in rows:
-        said = ("yes", row.label) if row.available else ("no", row.reason)
-        table.add_row(row.name, row.kind, "pairs" if row.views == 2 else "pictures", *map(escape, said))
+        where = f", from {row.origin}" if row.origin else ""
+        said = ("yes", row.label + where) if row.available else ("no", row.reason)
+        table.add_row(row.name, row.kind, _codes(row), *map(escape, said))
     return table
+
+
+def _codes(row) -> str:
+    return "" if row.kind == "outside" else "pairs" if row.views == 2 else "pictures"
 
 
 def average_table(rows: Sequence[Mapping], dataset: str = "") -> Table:

@@ -226,6 +226,11 @@ def measure(
     how = {"memory": "peak_memory_mb" in metrics, "programs": isinstance(_one_view(codec), ExternalCodec)}
     coded = timed(lambda: codec.encode(image, quality), **how)
     back = timed(lambda: codec.decode(coded.result), **how)
+    if back.result.shape != image.shape:
+        raise LicLabError(
+            f"{codec.name} decodes a {codec.thing} of shape {image.shape} to {back.result.shape}: cut off what was "
+            f"padded, and ask lic-lab list --check {codec.name}"
+        )
     height, width = image.shape[-3:-1]
     views = list(zip(*(a.reshape(-1, height, width, 3) for a in (image, back.result)), strict=True))
     large = [metric for metric in metrics if metric in QUALITIES and min(height, width) >= QUALITIES[metric][1]]

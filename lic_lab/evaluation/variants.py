@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
-from lic_lab.models.presets import PRESETS, build
+from lic_lab.models.presets import build, known
 
 FULL = "full"
 """The variant that all others are compared with: the preset as it is."""
@@ -136,12 +136,12 @@ def variants(name: str, preset: str = "tiny", *, costs: Costs | None = None) -> 
     LicLabError for names that do not exist.
     """
     build(name, preset)  # refuses wrong names
-    make = PRESETS[name][preset]
+    make = known()[name][preset]
     bound = inspect.signature(make.func).bind(*make.args, **make.keywords)
     bound.apply_defaults()
     sizes = Sizes(name, preset, bound.arguments, costs)
     found = {FULL: {}}
-    for variant, wanted in VARIANTS[name].items():
+    for variant, wanted in VARIANTS.get(name, {}).items():
         switches = wanted(sizes) if callable(wanted) else dict(wanted)
         if any(sizes.given[switch] != value for switch, value in switches.items()):
             found[variant] = dict(switches)
@@ -157,12 +157,12 @@ def chosen(
     """
     if isinstance(wanted, Mapping):
         return {FULL: {}} | {variant: dict(switches) for variant, switches in wanted.items()}
-    known = variants(name, preset, costs=costs)
-    if wanted is None and len(known) == 1:
+    found = variants(name, preset, costs=costs)
+    if wanted is None and len(found) == 1:
         raise LicLabError(f"{name}/{preset} has no variants to compare: name a smaller preset, such as tiny")
     for variant in wanted or ():
-        if variant not in known:
-            near = get_close_matches(variant, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        if variant not in found:
+            near = get_close_matches(variant, found, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(found)}"
             raise LicLabError(f"{name}/{preset} has no variant {variant!r}: {hint}")
-    return known if wanted is None else {FULL: {}} | {variant: known[variant] for variant in wanted}
+    return found if wanted is None else {FULL: {}} | {variant: found[variant] for variant in wanted}

@@ -17,7 +17,9 @@ from lic_lab.datasets.bundled import data_path
 from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
-from lic_lab.models.presets import PRESETS, build
+from lic_lab.models.outside import weights_beside
+from lic_lab.models.presets import build, known
+from lic_lab.outside import VARIABLE
 
 _TABLES = "tables."  # prefix of the integer tables of z
 _HALF_FROM = 4096  # tensors with fewer elements stay float32: they weigh nothing and some are sensitive
@@ -68,6 +70,11 @@ def load_weights(path: str | Path) -> Codec:
         with safe_open(path, "pt") as file:
             meta = file.metadata() or {}
             tensors = {k: file.get_tensor(k) for k in file.keys()}
+        if meta["name"] not in known():
+            raise LicLabError(
+                f"{path} holds weights of a model {meta['name']!r} that is not known here: "
+                f"name the file of that model in the environment's {VARIABLE}"
+            )
         switches = {k: _tuples(v) for k, v in json.loads(meta.get("switches", "{}")).items()}
         model = build(meta["name"], meta["preset"], lambdas=tuple(json.loads(meta["lambdas"])), **switches)
     except LicLabError:
@@ -93,23 +100,29 @@ def _tuples(value):
 
 
 def weights_path(name: str) -> Path:
-    """Give where the shipped weights of a model are, or would be."""
-    return data_path("weights", f"{name}.safetensors")
+    """Give where the weights of a model are, or would be: with the package, or beside the file of a model of yours."""
+    return weights_beside(name) or data_path("weights", f"{name}.safetensors")
 
 
 def shipped() -> list[str]:
     """List the models that come with trained weights, in the order of the presets."""
-    return [name for name in PRESETS if weights_path(name).is_file()]
+    return [name for name in known() if weights_path(name).is_file()]
+
+
+def load_model(name: str) -> Codec:
+    """Give a model with the weights that come with it, loaded once; raises LicLabError where there are none."""
+    if name not in known():
+        build(name)  # raises, with the near names
+    path = weights_path(name)
+    if not path.is_file():
+        have = ", ".join(shipped()) or "none yet"
+        own = f", and put its weights at {path}" if weights_beside(name) else ""
+        raise LicLabError(
+            f"no trained weights come with {name!r} (there are: {have}): train it with lic-lab train {name}{own}"
+        )
+    return _loaded(path, path.stat().st_mtime_ns)
 
 
 @cache
-def load_model(name: str) -> Codec:
-    """Give a model with its shipped weights, loaded once; raises LicLabError where there are none."""
-    if name in PRESETS and not weights_path(name).is_file():
-        have = ", ".join(shipped()) or "none yet"
-        raise LicLabError(
-            f"no trained weights come with {name!r} (there are: {have}): train it with lic-lab train {name}"
-        )
-    if name not in PRESETS:
-        build(name)  # raises, with the near names
-    return load_weights(weights_path(name))
+def _loaded(path: Path, _written: int) -> Codec:
+    return load_weights(path)

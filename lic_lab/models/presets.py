@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from functools import partial
 
 from lic_lab.errors import LicLabError
+from lic_lab.models import outside
 from lic_lab.models.asymmetric import Asymmetric
 from lic_lab.models.base import Codec
 from lic_lab.models.bimamba import BiMamba
@@ -104,9 +105,14 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
 }  # fmt: skip
 
 
+def known() -> dict[str, dict[str, Callable[[], Codec]]]:
+    """Give PRESETS, and behind them the models that live outside the package (`models.outside`)."""
+    return PRESETS | outside.models().presets
+
+
 def list_presets() -> dict[str, list[str]]:
     """Give the preset names of every model: {"charm": ["tiny", "lab", "paper"], ...}."""
-    return {name: list(sizes) for name, sizes in PRESETS.items()}
+    return {name: list(sizes) for name, sizes in known().items()}
 
 
 def build(name: str, preset: str = "tiny", *, lambdas: tuple[float, ...] | None = None, **switches) -> Codec:
@@ -116,7 +122,7 @@ def build(name: str, preset: str = "tiny", *, lambdas: tuple[float, ...] | None 
     switches: arguments of the model's constructor, instead of the preset's: `build("cmamba", "lab", pool="max")`.
     Raises LicLabError for names that do not exist, with the near ones, and for values that the model refuses.
     """
-    sizes = _find(name, PRESETS, "model")
+    sizes = _find(name, known(), "model")
     make = _find(preset, sizes, f"preset of {name}")
     parameters = inspect.signature(make.func).parameters
     for switch in switches:
@@ -137,7 +143,7 @@ def widths_for(name: str, preset: str, last: int) -> tuple[int, ...]:
 
     Raises LicLabError for names that do not exist.
     """
-    make = _find(preset, _find(name, PRESETS, "model"), f"preset of {name}")
+    make = _find(preset, _find(name, known(), "model"), f"preset of {name}")
     bound = inspect.signature(make.func).bind_partial(*make.args, **make.keywords)
     bound.apply_defaults()
     widths = bound.arguments["widths"]

@@ -7,6 +7,8 @@ Learned codecs are drawn with a full line, classical ones with a broken line.
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
+from zlib import crc32
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,17 @@ VARIANTS = {
     "jxl-e9": Style("JPEG XL effort 9", STYLES["jxl"].color, "1", ":"),
 }
 ALL = STYLES | VARIANTS
+GREY = "#767676"
+STRANGERS = tuple(product("xovs^D<P>Xph", ("-.", "--")))
+"""How codecs from outside are told apart where all are grey: marker and dash; dots are for published curves."""
 
 
 def style(name: str) -> Style:
     """The style of the codec `name`; "charm@ssim" and other unlisted variants take the colour of the first word.
 
     "pair:jpeg" looks as "jpeg" does, under a name that says that each view is coded by itself.
-    A codec the palette has never heard of is drawn in a neutral grey under its own name, so that a stranger's codec can
-    be compared without touching this file.
+    A codec the palette has never heard of is drawn in a neutral grey under its own name, with a marker and a dash that
+    its name decides, so that a stranger's codec can be compared without touching this file.
     """
     if name in ALL:
         return ALL[name]
@@ -70,7 +75,7 @@ def style(name: str) -> Style:
         base = STYLES[stem]
         rest = name[len(stem) + 1 :]
         return Style(f"{base.label} {rest}", base.color, "+", ":")
-    return Style(name, "#767676", "x", "-.")
+    return Style(name, GREY, *STRANGERS[crc32(name.encode()) % len(STRANGERS)])
 
 
 def order(name: str) -> int:

@@ -9,7 +9,7 @@ from textwrap import fill
 
 from lic_lab.errors import LicLabError
 from lic_lab.plots.chart import Chart, Line
-from lic_lab.plots.palette import STYLES, Style, order, style
+from lic_lab.plots.palette import GREY, STYLES, Style, order, style
 
 AXES = {
     "psnr_db": "PSNR (dB)",
@@ -30,14 +30,13 @@ def looks(names: Iterable[str]) -> dict[str, Style]:
     """
     names = sorted(dict.fromkeys(names), key=_place)
     found = {name: _look(name) for name in names}
-    grey = style("").color
     taken = {look.color for look in found.values()}
     markers = cycle("ovs^D<P>Xph")
     for name, look in found.items():
-        color = look.color
-        if color == grey and name not in STYLES:
+        color, stranger = look.color, look.color == GREY and name not in STYLES
+        if stranger:
             taken.add(color := _farthest(taken))
-        marker = next(markers) if look.marker in "x+" or name.startswith(PUBLISHED) else look.marker
+        marker = next(markers) if stranger or look.marker == "+" or name.startswith(PUBLISHED) else look.marker
         found[name] = replace(look, color=color, marker=marker)
     return found
 

@@ -16,7 +16,7 @@ from torch import nn
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation.variants import FULL, variants
 from lic_lab.models.base import Codec
-from lic_lab.models.presets import PRESETS, build
+from lic_lab.models.presets import build, list_presets
 from lic_lab.plots.flow import Flow, count, flow_parts, most_macs
 from lic_lab.plots.views import Table
 from lic_lab.probes.claims import model_headline
@@ -107,7 +107,7 @@ class FlowExplorer(Explorer):
 
     def __init__(self, models: str | Sequence[str] | None = None, preset: str = "lab", *, sizes: dict | None = None):
         models = [models] if isinstance(models, str) else models
-        names, sizes = list(PRESETS) if models is None else list(models), sizes or SIZES
+        names, sizes = list(list_presets()) if models is None else list(models), sizes or SIZES
         if not names:
             raise LicLabError("there is no model to draw: name some of lic_lab.list_presets()")
         self.opened: dict[tuple, Opened] = {}
@@ -119,7 +119,7 @@ class FlowExplorer(Explorer):
             self.look,
             name="Data flow of a model",
             model=choose(names, "Model"),
-            preset=choose(list(PRESETS[names[0]]), "Preset", preset),
+            preset=choose(list_presets()[names[0]], "Preset", preset),
             variant=choose(switches(names[0], preset), "Block switch"),
             size=choose(sizes, "Picture", sizes[size]),
             part=choose(labelled(parts), "Part", costliest(parts)),
@@ -174,7 +174,7 @@ class FlowExplorer(Explorer):
     def settle(self) -> None:
         """Offer what there is to choose now: presets of the model, its switches, the parts of its diagram."""
         model, preset, variant, size, part = self.controls.values()
-        offer(preset, {name: name for name in PRESETS[model.value]}, "lab")
+        offer(preset, {name: name for name in list_presets()[model.value]}, "lab")
         offer(variant, switches(model.value, preset.value), FULL)
         parts = flow_parts(self.counted(model.value, preset.value, variant.value, size.value).found)
         offer(part, labelled(parts), costliest(parts))

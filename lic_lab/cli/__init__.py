@@ -7,7 +7,7 @@ import warnings
 
 import click
 
-from lic_lab.cli import ablate, bench, compare, data, evaluate, files, look, probe, train
+from lic_lab.cli import ablate, bench, compare, course, data, evaluate, files, look, probe, train
 from lic_lab.terminal import OneLineGroup, say
 
 
@@ -44,5 +44,6 @@ for command in (
     ablate.ablate,
     probe.probe,
     data.data,
+    course.course,
 ):
     main.add_command(command)

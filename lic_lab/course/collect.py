@@ -1,0 +1,173 @@
+"""Find what students handed in, in whatever folders a learning platform gives, and file it in nbgrader's order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from lic_lab.course.folder import Course
+from lic_lab.errors import LicLabError
+
+LARGEST = 20 * 2**20
+"""Bytes of a notebook that is still looked at; pictures in outputs make some large."""
+
+SKIPPED = {".ipynb_checkpoints", "__MACOSX", ".git"}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One notebook of one student: who, which assignment, and where it is filed.
+
+    trouble: why it cannot be graded, "" where it can.
+    """
+
+    student: str
+    assignment: str
+    path: Path
+    trouble: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What is handed in, as a short hash."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
+
+
+def collect(course: Course, folder: Path | None, wanted: list[str]) -> tuple[list[Submission], list[str]]:
+    """File the notebooks of a folder under `submitted/` of a course; give all that is filed, and what was left out.
+
+    folder: a student's notebooks are in the first folder below it, or beside each other with the student's name in
+    front or behind the assignment's; or in zip files of either kind. None takes what was filed before.
+    wanted: assignments. Only notebooks are taken, and no links. Where two notebooks claim one place, neither is taken.
+    """
+    left_out: list[str] = []
+    if folder is not None:
+        claims: dict[tuple[str, str], list[tuple[str, bytes]]] = defaultdict(list)
+        for name, data in _notebooks(folder, left_out):
+            _claim(course, name, data, claims, left_out)
+        for (student, assignment), files in sorted(claims.items()):
+            if len({data for _, data in files}) > 1:
+                left_out.append(f"{' and '.join(name for name, _ in files)}: {student} handed {assignment} in twice")
+                continue
+            target = course.submitted(student, assignment)
+            if not (target.exists() and target.read_bytes() == files[0][1]):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(files[0][1])
+    return list(_filed(course, wanted)), left_out
+
+
+def _filed(course: Course, wanted: list[str]) -> Iterator[Submission]:
+    """What is in `submitted/`, by student and assignment."""
+    for assignment in wanted:
+        name = course.source(assignment).name
+        for path in sorted(course.root.glob(f"submitted/*/{assignment}/{name}")):
+            if path.is_symlink() or any(parent.is_symlink() for parent in (path.parent, path.parents[1])):
+                continue
+            trouble = "" if _cells(path.read_bytes()) is not None else "it is no notebook that can be read"
+            yield Submission(path.parents[1].name, assignment, path, trouble)
+
+
+def _notebooks(folder: Path, left_out: list[str]) -> Iterator[tuple[str, bytes]]:
+    """The notebooks in a folder and in its zip files: path below the folder, with forward slashes, and bytes."""
+    if not folder.is_dir():
+        raise LicLabError(f"there is no folder {str(folder)!r}: name the one with what was handed in")
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if SKIPPED & set(PurePosixPath(name).parts) or path.suffix not in (".ipynb", ".zip"):
+            continue
+        if path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
+            left_out.append(f"{name}: a link is not followed")
+        elif path.suffix == ".zip":
+            yield from _in_zip(path, name, left_out)
+        elif path.is_file():
+            if path.stat().st_size > LARGEST:
+                left_out.append(f"{name}: larger than {LARGEST // 2**20} MiB")
+            else:
+                yield name, path.read_bytes()
+
+
+def _in_zip(path: Path, name: str, left_out: list[str]) -> Iterator[tuple[str, bytes]]:
+    """The notebooks of a zip file; nothing is unpacked to the disk, so no name in it can lead anywhere."""
+    base = name.removesuffix(".zip")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                inner = PurePosixPath(entry.filename.replace("\\", "/"))
+                if entry.is_dir() or inner.suffix != ".ipynb" or SKIPPED & set(inner.parts):
+                    continue
+                if inner.is_absolute() or ".." in inner.parts or entry.file_size > LARGEST:
+                    left_out.append(f"{name}/{entry.filename}: a name or a size that no notebook has")
+                    continue
+                with archive.open(entry) as file:
+                    yield f"{base}/{inner}", file.read(LARGEST)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+        left_out.append(f"{name}: {error}")
+
+
+def _claim(course: Course, name: str, data: bytes, claims: dict, left_out: list[str]) -> None:
+    """Put a notebook to its student and assignment, or say why it has none."""
+    assignment = _assignment(course, name, data)
+    if assignment is None:
+        left_out.append(f"{name}: no notebook of this course")
+        return
+    student = _student(course, name, assignment)
+    if student is None:
+        left_out.append(f"{name}: it does not say whose it is; put it in a folder with the student's name")
+        return
+    claims[student, assignment].append((name, data))
+
+
+def _assignment(course: Course, name: str, data: bytes) -> str | None:
+    """The assignment by the names of the cells; of what cannot be read, by the name of the file or folder."""
+    known = course.assignments()
+    cells = _cells(data)
+    if cells is not None:
+        names = [
+            cell.get("metadata", {}).get("nbgrader", {}) for cell in cells if isinstance(cell.get("metadata"), dict)
+        ]
+        ids = [mark.get("grade_id", "") for mark in names if isinstance(mark, dict)]
+        heads = [str(id).partition("-")[0] for id in ids]
+        best = max(known, key=heads.count, default=None)
+        return best if best and heads.count(best) else None
+    path = PurePosixPath(name)
+    fits = [a for a in known if course.source(a).stem in path.stem or a in path.parts]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _cells(data: bytes) -> list | None:
+    """The cells of a notebook's bytes; None where they are no notebook of format 4."""
+    try:
+        content = json.loads(data)
+        cells = content["cells"]
+        sound = content.get("nbformat") == 4 and isinstance(content.get("metadata"), dict) and isinstance(cells, list)
+        return cells if sound and all(map(_is_cell, cells)) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _is_cell(cell) -> bool:
+    text = cell.get("source")
+    sound = isinstance(text, str) or (isinstance(text, list) and all(isinstance(line, str) for line in text))
+    return sound and isinstance(cell.get("metadata"), dict) and cell.get("cell_type") in ("code", "markdown", "raw")
+
+
+def _student(course: Course, name: str, assignment: str) -> str | None:
+    """The student: the first folder, unless all files lie in one that is the assignment's; else the file's own name."""
+    path = PurePosixPath(name)
+    stem = course.source(assignment).stem
+    folders = [part for part in path.parts[:-1] if part not in (assignment, stem)]
+    found = folders[0] if folders else _without(path.stem, stem, assignment)
+    found = re.sub(r"[^\w.@ -]", "_", found).strip(" .")
+    return found or None
+
+
+def _without(text: str, *names: str) -> str:
+    """What is left of a file's name without the assignment's: "ada" of "ada_A1_arithmetic_coder"."""
+    for name in names:
+        text = re.sub(rf"(^|[\s_-]+){re.escape(name)}($|[\s_-]+)", " ", text).strip(" _-")
+    return re.sub(r"\s*\(\d+\)$", "", text)

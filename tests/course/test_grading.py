@@ -1,0 +1,266 @@
+"""Right, partial, wrong and empty submissions get their points; hostile ones get nothing and damage nothing."""
+
+import csv
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+pytest.importorskip("nbgrader")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from submissions import answers, hand_in
+from tiny import RIGHT, hostile, write_assignment
+
+from lic_lab.course import grading
+from lic_lab.course.grading import grade
+from lic_lab.course.limits import MIB, Limits
+from lic_lab.course.release import release
+from lic_lab.errors import LicLabError
+
+STRICT = Limits(seconds=6, minutes=2, memory=400 * MIB, disk=100 * MIB, output=4 * MIB)
+ASSIGNMENTS = ("A1", "A2", "A3", "A4", "A5")
+DRASTIC = ("exits", "loops", "eats-memory", "deletes-a-tree")
+
+
+def rows(course: Path) -> dict[str, dict]:
+    """scores.csv: student -> row."""
+    with open(course / "scores.csv", encoding="utf-8", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def above(text: str, cells: dict[str, str]) -> dict[str, str]:
+    """Answers with something before the first; what starts with a definition comes behind it."""
+    first = min(cells)
+    parts = (cells[first], text) if text.startswith("def ") else (text, cells[first])
+    return cells | {first: "\n".join(parts)}
+
+
+def tasks(row: dict) -> dict[str, float]:
+    """Task -> points in a row."""
+    return {name: float(value) for name, value in row.items() if name[:1] in "AT" and name[1:2].isdigit() and value}
+
+
+# ---- a small assignment: everything that can go wrong ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """A folder with a released course of the assignment T1, to be copied."""
+    place = tmp_path_factory.mktemp("fresh")
+    write_assignment(place / "own")
+    release(place / "course", source=place / "own")
+    return place / "course"
+
+
+@pytest.fixture
+def tiny(fresh, tmp_path):
+    """A course of the assignment T1, a folder to hand in to, and the released notebook."""
+    course = shutil.copytree(fresh, tmp_path / "course")
+    return course, tmp_path / "handed", next(course.glob("release/T1/*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def matrix(fresh, tmp_path_factory):
+    """All kinds of hostile submissions between two honest ones, graded by one command: (scores, kinds, files)."""
+    place = tmp_path_factory.mktemp("matrix")
+    shutil.copytree(fresh, place / "course")
+    released = next(place.glob("course/release/T1/*.ipynb"))
+    bait = place / "bait" / "precious.txt"
+    bait.parent.mkdir()
+    bait.write_text("precious")
+    kinds = hostile(bait, place / "handed" / "anna")
+    for student in ("anna", "zoe"):
+        hand_in(place / "handed", student, released, RIGHT)
+    for kind, (text, _) in kinds.items():
+        path = hand_in(place / "handed", kind, released, above(text, RIGHT))
+        if kind == "no-notebook":
+            path.write_text('{"cells": [')
+    before = {path: path.read_bytes() for path in [bait, *place.glob("handed/*/*"), *place.glob("course/source/*/*")]}
+    grade(place / "course", place / "handed", limits=STRICT)
+    return rows(place / "course"), kinds, before
+
+
+@pytest.mark.parametrize("kind", hostile(Path("/bait"), Path("/another")))
+def test_a_hostile_submission_is_worth_nothing_for_a_reason(matrix, kind):
+    scores, kinds, _ = matrix
+    row = scores[kind]
+    assert (row["status"], row["total"], row["T1.1"], row["T1.2"]) == ("zero", "0", "0", "0")
+    assert kinds[kind][1] in row["reason"]
+
+
+@pytest.mark.parametrize("student", ["anna", "zoe"])
+def test_honest_submissions_beside_hostile_ones_get_their_points(matrix, student):
+    row = matrix[0][student]
+    assert (row["status"], row["total"], row["T1.1"], row["T1.2"], row["reason"]) == ("graded", "5", "3", "2", "")
+
+
+def test_hostile_submissions_leave_every_file_as_it_was(matrix):
+    assert {path: path.read_bytes() for path in matrix[2]} == matrix[2]
+
+
+def test_no_process_is_left_behind(matrix):
+    commands = [" ".join(one.cmdline()) for one in psutil.Process().children(recursive=True)]
+    assert not [command for command in commands if "lic_lab.course.contained" in command]
+
+
+def test_without_landlock_the_hook_alone_protects_the_files(tiny, tmp_path):
+    course, handed, released = tiny
+    bait = tmp_path / "bait" / "precious.txt"
+    bait.parent.mkdir()
+    bait.write_text("precious")
+    kinds = hostile(bait, handed / "anna")
+    hand_in(handed, "anna", released, RIGHT)
+    for kind in ("deletes", "deletes-a-tree", "overwrites-by-a-link", "moves", "starts-a-process"):
+        hand_in(handed, kind, released, above(kinds[kind][0], RIGHT))
+    before = {path: path.read_bytes() for path in [bait, *handed.glob("*/*")]}
+    grade(course, handed, limits=STRICT, walls=False)
+    found = rows(course)
+    assert {path: path.read_bytes() for path in before} == before
+    assert found.pop("anna")["total"] == "5"
+    assert all(row["total"] == "0" and kinds[kind][1] in row["reason"] for kind, row in found.items())
+
+
+def test_what_cannot_be_read_behind_the_walls_helps_nobody(tiny):
+    course, handed, released = tiny
+    secret = str(course / "source" / "T1" / "T1_numbers.ipynb")
+    text = f"try: stolen = open({secret!r}).read()\nexcept OSError: stolen = ''\nprint(len(stolen))"
+    hand_in(handed, "anna", released, above(text, RIGHT))
+    grade(course, handed, limits=STRICT)
+    graded = nbformat.read(course / "autograded/anna/T1/T1_numbers.ipynb", as_version=4)
+    assert (rows(course)["anna"]["total"], graded.cells[1].outputs[0].text) == ("5", "0\n")
+
+
+def test_a_warning_in_a_right_answer_costs_nothing(tiny):
+    course, handed, released = tiny
+    warned = "warnings.warn('careful'); print('!', file=sys.stderr)"
+    noisy = f"import sys, warnings\ndef double(n):\n    {warned}\n    return 2 * n"
+    hand_in(handed, "anna", released, RIGHT | {"T1-1-answer": noisy})
+    grade(course, handed, limits=STRICT)
+    assert rows(course)["anna"]["total"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("T1-1-points did not come", "def double(n):\n    get_ipython().displayhook(3.0)\n    return 0"),
+        ("", "def double(n):\n    raise SystemExit"),
+        ("", "def double(n):\n    exit()"),
+    ],
+    ids=["a result of its own", "leaving", "leaving IPython"],
+)
+def test_a_cell_that_does_not_come_to_its_one_number_gives_nothing(tiny, said, text):
+    course, handed, released = tiny
+    hand_in(handed, "anna", released, RIGHT | {"T1-1-answer": text})
+    grade(course, handed, limits=STRICT)
+    assert (tasks(rows(course)["anna"]), said in rows(course)["anna"]["reason"]) == ({"T1.1": 0, "T1.2": 2}, True)
+
+
+def test_cells_that_were_changed_deleted_or_doubled_are_as_they_were_given_out(tiny):
+    course, handed, released = tiny
+    path = hand_in(handed, "anna", released, {"T1-1-answer": RIGHT["T1-1-answer"]})
+    notebook = nbformat.read(path, as_version=4)
+    first, second = notebook.cells[2], notebook.cells[5]
+    first.source, first.metadata.tags = "3.0", ["skip-execution"]
+    first.metadata.nbgrader.points = 300
+    forged = nbformat.v4.new_code_cell("5.0", metadata={"nbgrader": dict(second.metadata.nbgrader)})
+    notebook.cells = [forged, *notebook.cells[:5]]  # a second T1-2-points in front, and the real one is gone
+    nbformat.write(notebook, path)
+    grade(course, handed, limits=STRICT)
+    row = rows(course)["anna"]
+    assert (tasks(row), row["status"]) == ({"T1.1": 3, "T1.2": 0}, "graded")
+    assert "T1-1-points was changed" in row["reason"]
+
+
+def test_what_is_graded_and_unchanged_is_not_graded_again(tiny):
+    course, handed, released = tiny
+    for student in ("anna", "zoe"):
+        hand_in(handed, student, released, RIGHT)
+    assert len(grade(course, handed, limits=STRICT).fresh) == 2
+    hand_in(handed, "zoe", released)
+    second = grade(course, handed, limits=STRICT)
+    assert [score.student for score in second.fresh] == ["zoe"]
+    assert {score.student: score.total for score in second.scores} == {"anna": 5, "zoe": 0}
+    assert len(grade(course, limits=STRICT, again=True).fresh) == 2
+
+
+def test_grading_goes_on_where_it_was_interrupted(tiny, monkeypatch):
+    course, handed, released = tiny
+    for student in ("anna", "bea", "zoe"):
+        hand_in(handed, student, released, RIGHT)
+
+    def interrupt(done, total, doing):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grade(course, handed, limits=STRICT, workers=1, progress=interrupt)
+    first = set(rows(course))
+    assert 1 <= len(first) < 3
+    assert {score.student for score in grade(course, handed, limits=STRICT).fresh} == {"anna", "bea", "zoe"} - first
+
+
+def test_a_kernel_that_does_not_start_is_not_the_students_fault_and_is_tried_again(tiny, monkeypatch):
+    course, handed, released = tiny
+    hand_in(handed, "anna", released, RIGHT)
+    with monkeypatch.context() as broken:
+        broken.setattr("lic_lab.course.kernel.sys.executable", "/bin/false")
+        assert grade(course, handed, limits=STRICT).fresh[0].status == "failed"
+    assert grade(course, handed, limits=STRICT).fresh[0].total == 5
+
+
+def test_an_assignment_that_was_not_released_is_refused(tiny):
+    with pytest.raises(LicLabError, match="A1 was not released: there are T1"):
+        grading.grade(tiny[0], assignments=["a1"])
+
+
+# ---- the assignments of the course -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=ASSIGNMENTS)
+def marked(request, tmp_path_factory):
+    """An assignment with the four honest kinds of submissions, graded by one command: (its answers, scores)."""
+    name, place = request.param, tmp_path_factory.mktemp(request.param)
+    given = answers(name)
+    made = release(place / "course", [name])[0]
+    for student, cells in (("right", given.RIGHT), ("partial", given.PARTIAL), ("wrong", given.WRONG), ("empty", {})):
+        hand_in(place / "handed", student, made.path, cells)
+    grade(place / "course", place / "handed", limits=Limits(seconds=180))
+    return given, rows(place / "course")
+
+
+def test_right_answers_earn_all_points(marked):
+    row = marked[1]["right"]
+    assert (row["total"], row["maximum"], row["status"], row["reason"]) == ("20", "20", "graded", "")
+
+
+def test_partial_answers_earn_just_the_points_of_what_is_right(marked):
+    given, scores = marked
+    assert (tasks(scores["partial"]), scores["partial"]["status"]) == (given.PARTIAL_POINTS, "graded")
+    assert 0 < float(scores["partial"]["total"]) < 20
+
+
+@pytest.mark.parametrize("student", ["wrong", "empty"])
+def test_wrong_and_empty_submissions_earn_nothing_and_are_no_offence(marked, student):
+    row = marked[1][student]
+    assert (row["total"], row["status"]) == ("0", "graded")
+    assert set(tasks(row).values()) == {0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_hostile_submissions_to_an_assignment_are_worth_nothing(name, tmp_path):
+    given, handed = answers(name), tmp_path / "handed"
+    made = release(tmp_path / "course", [name])[0]
+    kinds = hostile(tmp_path / "bait", handed / "right")
+    hand_in(handed, "right", made.path, given.RIGHT)
+    for kind in DRASTIC:
+        hand_in(handed, kind, made.path, above(kinds[kind][0], given.RIGHT))
+    grade(tmp_path / "course", handed, limits=Limits(seconds=120, memory=2048 * MIB))
+    found = rows(tmp_path / "course")
+    assert found.pop("right")["total"] == "20"
+    assert {
+        kind: (row["total"], kinds[kind][1].split()[0] in row["reason"]) for kind, row in found.items()
+    } == dict.fromkeys(DRASTIC, ("0", True))

@@ -21,7 +21,7 @@ PYTEST := OMP_NUM_THREADS=1 LIC_LAB_FAST=1 $(BIN)/python -m pytest -n auto --max
           --nbmake --nbmake-timeout=600 tests notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab demo test test-slow notebooks readme results results-ablation results-stereo lint clean
+.PHONY: help install lab demo test test-slow notebooks readme results results-ablation results-stereo site course lint clean
 
 help:  ## Say what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -70,6 +70,13 @@ results-stereo: $(READY)  ## Measure stereo codecs on the pairs of a folder (STE
 	  motorcycle $(STEREO) --stereo --name stereo --out out/stereo
 	cp out/stereo/rows.csv data/results/stereo.csv && cp out/stereo/rd.png data/results/stereo.png
 	$(BIN)/lic-lab info data/weights/bisic.safetensors > data/weights/bisic.md
+
+site: $(WHOLE)  ## Build the pages for readers, out/site/index.html: chapters, models, results, reference; opens without a server
+	OMP_NUM_THREADS=1 $(BIN)/python .site/build.py $(ARGS)
+
+COURSE ?= out/course
+course: $(WHOLE)  ## Make the notebooks of the assignments that students get (COURSE=folder); see notebooks/assignments/INSTRUCTOR.md
+	$(BIN)/lic-lab course release $(COURSE) $(ARGS)
 
 lint: $(READY)  ## Check style and formatting
 	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 import torch
@@ -16,13 +15,14 @@ from lic_lab.check.exercises import NotYet
 from lic_lab.check.expect import check_gradient, functions, number, tensor
 from lic_lab.check.tasks import Task
 from lic_lab.datasets.bundled import bundled_images
+from lic_lab.models.checkpoints import load_weights, weights_path
 from lic_lab.ops.color import image_to_tensor
 from lic_lab.ops.wavelets import dwt2, idwt2, wavedec2
 from lic_lab.probes.gates import forced_gate
 
 NAMES = ("LL", "LH", "HL", "HH")
 EXACT = 1e-9  # of float64 maps of values around one
-STRAY = 3  # symbols of a file that may round the other way: two float sums in another order differ in the last digit
+STRAY = 2  # values of a file that may round the other way: two float sums in another order differ in the last digit
 
 # ---- A3.1 ------------------------------------------------------------------------------------------------------------
 
@@ -48,7 +48,7 @@ def _(answer, rng):
     _, unhaar = functions(answer, "haar and unhaar")
     for shape in ((2, 3, 8, 6), (1, 2, 7, 5), (2, 1, 1, 4), (1, 1, 3, 1)):
         x = normal(rng, *shape)
-        back = tensor(unhaar(dwt2(x), shape[-2:]), f"unhaar of bands of {_size(x)}", shape)
+        back = tensor(unhaar(dwt2(x), shape[-2:]), f"unhaar of bands of {_size(x)}", shape, x.dtype)
         if (off := float((back - x).abs().max())) > EXACT:
             where = "" if min(shape[-2:]) % 2 == 0 else " (crop what was repeated)"
             raise NotYet(f"a map of {_size(x)} comes back with errors of {off:.2g}; solve the four sums for a{where}")
@@ -79,7 +79,7 @@ def _check_gradients(haar: Callable, unhaar: Callable, x: Tensor, rng) -> None:
 def _four(got, half, size: str = "a map") -> tuple[Tensor, ...]:
     if not (isinstance(got, tuple | list) and len(got) == 4):
         raise NotYet(f"haar gives four bands, LL, LH, HL and HH, not {type(got).__name__}")
-    return tuple(tensor(band, f"{name} of {size}", half) for name, band in zip(NAMES, got, strict=True))
+    return tuple(tensor(band, f"{name} of {size}", half, torch.float64) for name, band in zip(NAMES, got, strict=True))
 
 
 def _check_bands(haar: Callable, x: Tensor) -> None:
@@ -141,7 +141,7 @@ def _check_pyramid(answer, x: Tensor, levels: int) -> list:
     said = f"{_size(x)} and {levels} level{'s' if levels > 1 else ''}"
     if found[0].shape != wavedec2(x, levels)[0].shape:
         raise NotYet(f"{said}: LL is {_size(found[0])}; take the bands of LL, again and again")
-    back = tensor(collapse(found, tuple(x.shape[-2:])), f"collapse of {said}", x.shape)
+    back = tensor(collapse(found, tuple(x.shape[-2:])), f"collapse of {said}", x.shape, x.dtype)
     if (off := float((back - x).abs().max())) > EXACT:
         raise NotYet(f"{said}: the map comes back with errors of {off:.2g}; each level needs the size it had before")
     return found
@@ -316,26 +316,22 @@ def _(answer, rng):
 
 @gate_in_codec.part("files of asymmetric written with it hold the same symbols as those of the library", points=2)
 def _(answer, rng):
-    model, rate = _trained(), 4.0
+    model, rate = load_weights(weights_path("asymmetric")), 8.0  # as it was trained, whatever was done to a loaded one
     for name in rng.permutation(PICTURES)[:2]:
-        height, width = (int(n) for n in rng.integers(70, 128, 2))
+        height, width = (int(n) for n in rng.integers(160, 256, 2))
         x = image_to_tensor(crop(rng, bundled_images()[name], height, width))
         with torch.no_grad(), forced_gate(model, "off"):
             y = model.analyse(x)
             gate = tensor(answer(y.clone(), _weights(model.attention)), "gate", y.shape)
             mine = model.compress(x, rate, y=y * gate.to(y.dtype))
         theirs = model.compress(x, rate)
-        apart = int((model.decode_latent(mine)[1] != model.decode_latent(theirs)[1]).sum()) if mine != theirs else 0
+        if mine == theirs:
+            continue
+        values = [model.decode_latent(data)[1] for data in (mine, theirs)]
+        apart = int(((values[0] - values[1]).abs() > 0.5).sum())  # one other symbol moves the means of many by a little
         if apart > STRAY:
             said = f"{name}, {width} x {height}: {len(mine):,} bytes instead of {len(theirs):,}"
             raise NotYet(f"{said}, {apart:,} symbols differ: see whether the gate is right for float32 maps, too")
-
-
-@cache
-def _trained():
-    from lic_lab import load
-
-    return load("asymmetric").model
 
 
 def _size(x: Tensor) -> str:

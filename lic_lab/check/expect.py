@@ -20,12 +20,14 @@ def functions(answer, names: str) -> tuple[Callable, ...]:
     return parts
 
 
-def tensor(got, what: str, shape) -> Tensor:
-    """Give a tensor of this shape; raises NotYet for anything else, with its name."""
+def tensor(got, what: str, shape, dtype: torch.dtype | None = None) -> Tensor:
+    """Give a tensor of this shape, and of this type where one is named; raises NotYet for anything else."""
     if not isinstance(got, Tensor):
         raise NotYet(f"{what} is of type {type(got).__name__}: give a torch tensor of shape {tuple(shape)}")
     if tuple(got.shape) != tuple(shape):
         raise NotYet(f"{what} has shape {tuple(got.shape)} where {tuple(shape)} is expected")
+    if dtype not in (None, got.dtype):
+        raise NotYet(f"{what} is {got.dtype} where the map is {dtype}: keep the type of what comes in")
     return got
 
 

@@ -89,7 +89,8 @@ def grade(id: str, answer=None, *, seed: int = OPEN_SEED) -> float:
     this = find_task(id)
     marks = [_mark(this, part, answer, seed) for part in this.parts]
     earned = sum(part.points for part, (state, _) in zip(this.parts, marks, strict=True) if state == "done")
-    print(f"{this.id} {this.asks}: {earned:g} of {this.points:g} points")
+    which = "" if seed == OPEN_SEED else " (other inputs)"
+    print(f"{this.id} {this.asks}: {earned:g} of {this.points:g} points{which}")
     for part, (state, hint) in zip(this.parts, marks, strict=True):
         said = part.claim + (f": {hint}" if state == "not yet" else f": {state}" if state != "done" else "")
         print(f"  {'✓' if state == 'done' else '✗'} {part.points:g}  {said}")

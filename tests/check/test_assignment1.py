@@ -109,6 +109,47 @@ def test_a_message_that_is_handed_on_beside_the_bytes_is_found_out(capsys):
     assert "cannot hold" in capsys.readouterr().out
 
 
+def kept_beside(name: str):
+    """Of a right pair (encode, decode): an encoder that gives no bytes, and keeps them for a decoder that has none."""
+    (encode, decode), kept = RIGHT[name], []
+
+    def keeping(*message):
+        kept[:] = [encode(*message)]
+        return b""
+
+    return keeping, lambda data, *sizes: decode(kept[0], *sizes)
+
+
+@pytest.mark.parametrize("id", ["A1.3", "A1.4", "A1.5"])
+def test_what_the_encoder_keeps_for_the_decoder_is_another_message_by_then(id, capsys):
+    assert grade(id, kept_beside(id), seed=5) == 0
+
+
+@pytest.mark.parametrize(("id", "earned"), [("A1.3", 1), ("A1.4", 2), ("A1.5", 1)])
+def test_fewer_bytes_than_the_information_save_nothing_even_if_all_comes_back(id, earned, capsys):
+    """A pair that keeps every message under a number of its own earns what asks for no size."""
+    (encode, decode), kept = RIGHT[id], []
+
+    def keeping(*message):
+        kept.append(encode(*message))
+        return len(kept).to_bytes(2, "big")
+
+    def reading(data, *sizes):
+        return decode(kept[int.from_bytes(data, "big") - 1], *sizes)
+
+    assert grade(id, (keeping, reading), seed=5) == earned
+    assert "what else do you hand on" in capsys.readouterr().out
+
+
+def test_answers_of_other_types_earn_as_much():
+    span, symbol_at = RIGHT["A1.1"]
+    assert grade("A1.1", (lambda *x: np.array(span(*x)), lambda *x: np.int64(symbol_at(*x))), seed=3) == 3
+    (encode, reader), (learn, decode) = RIGHT["A1.2"], RIGHT["A1.3"]
+    assert grade("A1.2", (lambda spans: bytearray(encode(spans)), lambda data: reader(bytes(data))), seed=3) == 6
+    assert grade("A1.3", (learn, lambda *x: (n for n in decode(*x))), seed=3) == 4
+    assert grade("A1.4", (RIGHT["A1.4"][0], lambda *x: np.array(RIGHT["A1.4"][1](*x))), seed=3) == 3
+
+
 # ---- what is handed out ----------------------------------------------------------------------------------------------
 
 

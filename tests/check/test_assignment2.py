@@ -1,5 +1,6 @@
 """Assignment A2: right answers earn all points with any seed, plausible mistakes a part of them and a hint."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -105,6 +106,23 @@ def test_answers_that_are_wrong_everywhere_earn_nothing():
 def test_a_wrong_answer_gets_a_hint(id, answer, points, hint, capsys):
     assert grade(id, answer) == points
     assert hint in capsys.readouterr().out
+
+
+def test_a_chunked_scan_may_pad_its_inputs_and_keep_its_memory_point():
+    def padded(u, delta, A, B, C, D, chunk=64):
+        more = -u.shape[-1] % chunk
+        u, delta, B, C = (torch.nn.functional.pad(x, (0, more)) for x in (u, delta, B, C))
+        return RIGHT["A2.5"](u, delta, A, B, C, D, chunk=chunk)[..., : u.shape[-1] - more]
+
+    assert grade("A2.5", padded, seed=3) == 4
+
+
+def test_steps_that_are_twice_too_large_are_told_so(capsys):
+    read, steps = RIGHT["A2.6"]
+    assert grade("A2.6", (read, lambda tokens, noise: 3 * steps(tokens, noise))) == 1
+    said = r"([\d.]+) dB on average, .* yours give ([\d.]+) dB, twice as large ([\d.]+)\)"
+    mine, half, double = map(float, re.search(said, capsys.readouterr().out).groups())
+    assert double < mine < half
 
 
 # ---- what judges, and what is handed out -----------------------------------------------------------------------------

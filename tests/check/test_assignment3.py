@@ -93,11 +93,22 @@ def by_exp(x, w):
     return 0.3 + 0.7 * grown / (1 + grown)
 
 
+def hasty(x, w):
+    """The gate with LH in the place of HL, and HL in that of LH."""
+    c = x.shape[1]
+    order = torch.cat([torch.arange(c), c + (torch.arange(2 * c) + c) % (2 * c), torch.arange(3 * c, 4 * c)])
+    mixed = {"channel.0.weight": 1, "spatial.0.0.weight": 0, "spatial.0.1.weight": 1}
+    swapped = w | {name: w[name].index_select(axis, order) for name, axis in mixed.items()}
+    return block(x, swapped | {"band_logits": w["band_logits"][[0, 2, 1, 3]]}).gate
+
+
 PARTLY = [
     ("A3.1", (quarter, idwt2), 1, "divide by 2 and not by 4"),
     ("A3.1", (swapped, idwt2), 1, "LH and HL are swapped"),
     ("A3.1", (dwt2, lambda bands, size: idwt2(bands, size).detach()), 3, "there is no gradient of unhaar"),
     ("A3.1", dwt2, 0, "give two functions, haar, unhaar"),
+    ("A3.1", (lambda x: dwt2(x.float()), idwt2), 1, "keep the type of what comes in"),
+    ("A3.2", (wavedec2, lambda found, size: waverec2(found, size).float()), 1, "keep the type of what comes in"),
     ("A3.2", (finest_first, from_finest_first), 2, "put new details in front"),
     ("A3.2", (lambda x, levels: [x], lambda found, size: found[0]), 0, "a list of 4 entries"),
     ("A3.3", (level, lambda noisy, sigma: noisy), 1, "set small details to zero"),
@@ -111,6 +122,9 @@ PARTLY = [
     ("A3.6", by_exp, 2, "torch.sigmoid does not overflow"),
     ("A3.6", lambda x, w: torch.ones_like(x), 0, "symbols differ"),
     ("A3.6", lambda x, w: 0.9 * block(x, w).gate, 0, "symbols differ"),
+    ("A3.6", lambda x, w: 0.3 + 0.7 * torch.sigmoid(block(x, w).spatial), 0, "symbols differ"),
+    ("A3.6", lambda x, w: hasty(x, w), 0, "symbols differ"),
+    ("A3.6", lambda x, w: block(x, w).gate + 1e-4 * torch.sin(1e3 * x), 0, "symbols differ"),
 ]
 
 
@@ -156,3 +170,21 @@ def test_files_differ_where_gates_do():
     files = find_task("A3.6").parts[1]
     with pytest.raises(Exception, match="symbols differ"):
         files.judge(lambda x, w: torch.ones_like(x), rng)
+
+
+def test_a_value_between_two_integers_may_round_the_other_way():
+    """A gate that is off by a float's last digits keeps its points."""
+    files = find_task("A3.6").parts[1]
+    for seed in range(3):
+        files.judge(
+            lambda x, w: block(x.double(), {k: v.double() for k, v in w.items()}).gate.float(),
+            np.random.default_rng(seed),
+        )
+
+
+def test_a_loaded_model_that_was_spoilt_does_not_change_the_files_that_are_asked_for(monkeypatch):
+    from lic_lab import load
+
+    attention = load("asymmetric").model.attention
+    monkeypatch.setattr(attention, "look", lambda x: 1 / 0)
+    assert grade("A3.6", RIGHT["A3.6"]) == 3

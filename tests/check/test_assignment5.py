@@ -9,6 +9,7 @@ import pytest
 
 from lic_lab.check import check, grade, judging5, list_tasks
 from lic_lab.check.given5 import checkerboard, neighbour_mean, no_context
+from lic_lab.errors import LicLabError
 
 ANSWERS = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "course" / "answers" / "a5.py")))
 
@@ -116,6 +117,23 @@ def raising(train):
 def test_a_plausible_wrong_answer_gets_its_hint(id, given, hint, capsys):
     assert not check(id, given)
     assert hint in capsys.readouterr().out
+
+
+def test_a_proof_may_be_a_list_and_a_refusal_any_error():
+    exhibit, (encode, decode) = answer("A5.2", ANSWERS.RIGHT), answer("A5.3", ANSWERS.RIGHT)
+
+    def listed(context, when):
+        got = exhibit(context, when)
+        return got if isinstance(got, str) else list(got)
+
+    def refusing(data, when, context):
+        try:
+            return decode(data, when, context).tolist()
+        except LicLabError as error:
+            raise ValueError("this stream does not fit") from error
+
+    assert grade("A5.2", listed) == 4
+    assert grade("A5.3", (encode, refusing)) == 4
 
 
 def test_a_leak_is_named_with_its_place(capsys):

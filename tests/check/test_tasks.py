@@ -78,6 +78,13 @@ def test_the_same_seed_draws_the_same_inputs_and_another_seed_others():
     assert DRAWN[0] == DRAWN[1] and len(set(DRAWN)) > 1
 
 
+def test_points_for_hidden_inputs_are_told_from_those_for_the_open_ones(capsys):
+    grade("A99.1", double)
+    grade("A99.1", double, seed=7)
+    opened, hidden = (line for line in capsys.readouterr().out.splitlines() if line.startswith("A99.1"))
+    assert hidden == f"{opened} (other inputs)"
+
+
 def test_a_new_part_leaves_the_inputs_of_the_others_as_they_were(own_task):
     grade("A99.1", double)
     own_task.parts.insert(0, tasks.Part("drawn before", 1, lambda answer, rng: rng.integers(9)))

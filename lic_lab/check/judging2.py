@@ -37,14 +37,17 @@ class Watch(TorchDispatchMode):
 
 
 def over_time(delta: Tensor) -> Tensor:
+    """Give steps with time first, ready to be multiplied by A (d, n)."""
     return delta.movedim(-1, 0)[..., None]  # (b, d, l) -> (l, b, d, 1)
 
 
 def writes(B: Tensor) -> Tensor:
+    """Give what is written into the state with time first, the same for every channel."""
     return B.movedim(-1, 0)[:, :, None]  # (b, n, l) -> (l, b, 1, n)
 
 
 def held(A: Tensor, B: Tensor, delta: Tensor) -> Tensor:
+    """Give B discretised by the zero-order hold, (exp(x) - 1) / x delta B with x = delta A, as (l, b, d, n)."""
     x = over_time(delta) * A
     safe = torch.where(x == 0, 1, x)
     return over_time(delta) * torch.where(x == 0, 1, torch.expm1(safe) / safe) * writes(B)
@@ -98,6 +101,7 @@ def fixed_system(rng, b: int, d: int, n: int, l: int) -> tuple[Tensor, ...]:
 
 
 def as_scan(u, delta, A, B, C, D) -> Tensor:
+    """Give the library's output for one system that is the same for all tokens (`fixed_system`)."""
     b, _, l = u.shape
     B, C = (x[None, :, None].expand(b, -1, l) for x in (B, C))
     return selective_scan(u, delta[None, :, None].expand_as(u), A, B, C, D, backend="chunked")

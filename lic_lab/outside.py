@@ -117,19 +117,20 @@ def _imported(source: Outside, load: Callable[[], ModuleType | None]) -> Outside
         module = load() or source.module
     except (Exception, SystemExit) as error:  # a stranger's file may raise anything
         what = " ".join(str(error).split())[:200]
-        reason = f"cannot be imported, {type(error).__name__}{_line(error, source)}: {what or 'without a word'}"
+        kind = type(error).__name__ + line_within(error, source.path)
+        reason = f"cannot be imported, {kind}: {what or 'without a word'}"
         return Outside(source.name, source.origin, source.path, reason=reason)
     file = getattr(module, "__file__", None)
     return Outside(source.name, source.origin, source.path or (Path(file) if file else None), module)
 
 
-def _line(error: BaseException, source: Outside) -> str:
-    """The last line of the file itself that the error came through, or that could not be read."""
+def line_within(error: BaseException, file: str | Path | None) -> str:
+    """Say " in line 12": the last line of this file that the error came through, or that could not be read; or ""."""
     if isinstance(error, SyntaxError):
         return f" in line {error.lineno}"
     at, lines = error.__traceback__, []
     while at:
-        if source.path and at.tb_frame.f_code.co_filename == str(source.path):
+        if at.tb_frame.f_code.co_filename == str(file):
             lines.append(at.tb_lineno)
         at = at.tb_next
     return f" in line {lines[-1]}" if lines else ""

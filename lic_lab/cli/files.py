@@ -45,17 +45,20 @@ def encode(sources, target, codec, effort, **targets):
     if len(sources) > 2:
         raise LicLabError(f"one file holds a picture or a stereo pair, not {len(sources)} pictures: encode them apart")
     given = {name: value for name, value in targets.items() if value is not None}
-    if len(sources) == 1 and sources[0].is_dir() and not (target.suffix or target.is_file()):
+    codec, named = split(codec or ("charm", "bisic")[len(sources) - 1])
+    effort = effort or named
+    if len(sources) == 1 and sources[0].is_dir():
         from lic_lab.cli.folders import encode_folder
 
-        encode_folder(sources[0], target, load(codec or "charm").with_effort(effort), given)
+        encode_folder(sources[0], target, load(codec).with_effort(effort), given)
         return
     for source in sources:
+        if not source.exists():
+            raise LicLabError(f"no such file or folder: {str(source)!r}")
         check_target(source, target)
     if target.exists() and any(named_as_pair(source, target) for source in sources):
         raise LicLabError(f"{target} is there already and named as the other view: name the file to write at the end")
-    codec, named = split(codec or ("charm", "bisic")[len(sources) - 1])
-    coder, effort = load(codec), effort or named
+    coder = load(codec)
     if coder.views != len(sources):
         what = ("one picture: lic-lab encode photo.png photo.lic", "pairs: lic-lab encode left.png right.png pair.lic")
         raise LicLabError(f"{codec} codes {what[coder.views - 1]}, or name another codec with --codec")

@@ -15,6 +15,10 @@ def encode_folder(source: Path, target: Path, codec, given: dict) -> None:
     from lic_lab.datasets.images import list_images, read_image, write_bytes
     from lic_lab.metrics.rate import bpp
 
+    if target.suffix.lower() == codec.suffix:
+        raise LicLabError(
+            f"a folder is encoded into a folder, and {str(target)!r} is named as a file: leave the ending"
+        )
     if codec.views > 1:
         raise LicLabError(f"{codec.name} codes stereo pairs, and a folder is encoded picture by picture: name another")
     pictures = list_images(source)

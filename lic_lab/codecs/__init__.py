@@ -124,9 +124,8 @@ def stereo() -> dict[str, ImageCodec]:
 
 def _unknown(name: str) -> str:
     rows = list_codecs()
-    broken = [row.reason for row in rows if row.kind == "outside"]
-    if broken:
-        return f"no codec called {name!r}, and a file that LIC_LAB_CODECS names is at fault: {broken[0]}"
-    near = get_close_matches(name.lower(), [row.name for row in rows], n=3, cutoff=0.5)
+    near = get_close_matches(name.lower(), [row.name for row in rows if row.kind != "outside"], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    if broken := [row.reason for row in rows if row.kind == "outside"]:
+        return f"no codec called {name!r}: {hint}A file that LIC_LAB_CODECS names is at fault: {broken[0]}"
     return f"no codec called {name!r}: {hint}there are {', '.join(row.name for row in rows if row.available)}"

@@ -92,13 +92,16 @@ class ImageCodec:
         self._check_here()
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise LicLabError(f"{self.name} decodes the bytes of a file, got {type(data).__name__}")
+        if bytes(data[: len(self.signature)]) != self.signature:
+            raise CorruptStreamError(f"these bytes are no {self.suffix} file: it begins with {self.signature!r}")
         try:
             image = self._decode(bytes(data))
         except LicLabError:
             raise
         except Exception as error:
             raise CorruptStreamError(f"these bytes are not an undamaged {self.suffix} file: {_line(error)}") from error
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != self.views + 2:
+        array = isinstance(image, np.ndarray) and image.ndim == self.views + 2
+        if not array or image.dtype != np.uint8 or image.shape[-1] != 3:
             what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             shape = "(h, w, 3)" if self.views == 1 else "(2, h, w, 3)"
             raise LicLabError(f"{self.name} is at fault: its _decode must give uint8 {shape}, and gave {what}")

@@ -6,6 +6,7 @@ Each claim is a function of a codec and a small picture; it gives "" where it ho
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from unittest.mock import patch
@@ -15,6 +16,7 @@ import numpy as np
 from lic_lab.codecs.base import ImageCodec
 from lic_lab.datasets.bundled import bundled_images
 from lic_lab.errors import CorruptStreamError, LicLabError
+from lic_lab.outside import line_within
 
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (1, 40), (37, 1), (17, 33), (64, 65)]
 """Heights and widths that padding and blocks have to get right."""
@@ -43,9 +45,9 @@ def examine(codec: ImageCodec) -> Iterator[Claim]:
     picture = sample(codec.views)
     for says, check in CLAIMS.items():
         try:
-            wrong = check(codec, picture)
+            wrong = check(codec, picture.copy())
         except Exception as error:  # also what is no LicLabError
-            wrong = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            wrong = f"{type(error).__name__}{_where(error, codec)}: {' '.join(str(error).split())}"
         yield Claim(says, wrong)
 
 
@@ -69,9 +71,22 @@ def any_size(codec: ImageCodec, picture: np.ndarray) -> str:
     return ""
 
 
+def extremes(codec: ImageCodec, picture: np.ndarray) -> str:
+    """Black stays black and white stays white, or nearly so."""
+    for what, value in (("black", 0), ("white", 255)):
+        image = np.full_like(picture, value)
+        decibels = codec.psnr_db(image, codec.decode(codec.encode(image, codec.default_quality)))
+        if decibels < RECOGNISABLE:
+            return f"a {what} picture comes back with {decibels:.1f} dB: clip to 0 ... 255 before .astype(np.uint8)"
+    return ""
+
+
 def same_file(codec: ImageCodec, picture: np.ndarray) -> str:
     """The same pixels give the same file, however they lie in memory."""
+    given = picture.copy()
     first = codec.encode(picture, codec.default_quality)
+    if not np.array_equal(picture, given):
+        return "it writes into the picture that it is given: work on a copy"
     flipped = np.flip(np.flip(picture, -2).copy(), -2)
     if any(
         codec.encode(other, codec.default_quality) != first for other in (picture, np.asfortranarray(picture), flipped)
@@ -166,6 +181,7 @@ def too_large(codec: ImageCodec, picture: np.ndarray) -> str:
 
 CLAIMS: dict[str, Check] = {
     "a picture of any size comes back in its size": any_size,
+    "black stays black, and white stays white": extremes,
     "the same picture gives the same file": same_file,
     "file and PSNR grow along the ladder, ends included": ladder_rises,
     "a ceiling of bytes holds, an impossible one is refused": ceiling_holds,
@@ -177,6 +193,12 @@ CLAIMS: dict[str, Check] = {
     "too many pixels are refused before they are decoded": too_large,
 }
 """What is promised -> how it is asked."""
+
+
+def _where(error: BaseException, codec: ImageCodec) -> str:
+    """The line of the codec's own file in which the error, or what became this one line, was raised."""
+    file = getattr(sys.modules.get(type(codec).__module__), "__file__", None)
+    return line_within(error.__cause__ or error, file)
 
 
 def _refused(act: Callable[[], object], kind: type[LicLabError], what: str) -> str:

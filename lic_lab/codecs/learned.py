@@ -15,7 +15,7 @@ from lic_lab.codecs.base import ImageCodec
 from lic_lab.codecs.pair import PairCodec
 from lic_lab.codecs.rate import Ladder
 from lic_lab.errors import LicLabError
-from lic_lab.models.outside import models
+from lic_lab.models.outside import models, origin_of
 from lic_lab.ops.color import image_to_tensor, tensor_to_image
 
 RATE_STEPS = 4096  # per rung, as in the file
@@ -35,6 +35,7 @@ class LearnedCodec(ImageCodec):
 
     def __init__(self, model: torch.nn.Module, name: str, *, label: str = "", preset: str = ""):
         self.model, self.name, self.label, self.preset = model, name, label or name, preset
+        self.origin = origin_of(model)
         self.ladder = Ladder((model.rates - 1) * RATE_STEPS + 1, lambda i: i / RATE_STEPS)
         self.default_quality = (model.rates - 1) / 2
 
@@ -42,7 +43,8 @@ class LearnedCodec(ImageCodec):
     def settings(self) -> str:
         what = f"{self.name} {self.preset}".strip()
         parameters = sum(p.numel() for p in self.model.parameters())
-        return f"{what}, weights {self.model.fingerprint().hex()}, {parameters / 1e6:.2f} M parameters"
+        where = f", {self.origin}" if self.origin else ""  # the same weights in changed code give other files
+        return f"{what}, weights {self.model.fingerprint().hex()}, {parameters / 1e6:.2f} M parameters{where}"
 
     def quality_for_lambda(self, lmbda: float) -> float:
         return self.model.rate_for_lambda(lmbda)

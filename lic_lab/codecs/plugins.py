@@ -13,7 +13,9 @@ from functools import cache
 from lic_lab import outside
 from lic_lab.codecs import learned
 from lic_lab.codecs.base import ImageCodec
+from lic_lab.codecs.pair import PairCodec
 from lic_lab.codecs.rate import Ladder
+from lic_lab.datasets.images import SUFFIXES
 from lic_lab.errors import LicLabError
 from lic_lab.outside import Outside
 
@@ -68,9 +70,12 @@ def _plugins(modules: tuple[Outside, ...]) -> Plugins:
 def _check(codec, others: dict[str, ImageCodec]) -> None:
     """Refuse what could not be used like any other codec, and give it the label it does not have."""
     if not isinstance(codec, ImageCodec):
-        mend = "with brackets behind its name" if isinstance(codec, type) else "of a subclass of ImageCodec"
-        raise LicLabError(f"CODECS holds {codec!r}, which is no codec: list an object, {mend}")
+        if isinstance(codec, type):
+            raise LicLabError(f"CODECS holds the class {codec.__name__}: list an object, with brackets behind its name")
+        raise LicLabError(f"CODECS holds a {type(codec).__name__}, which is no codec: derive it from ImageCodec")
     who = type(codec).__name__
+    if codec.views != (2 if isinstance(codec, PairCodec) else 1):
+        raise LicLabError(f"views of {who} is {codec.views}: derive a codec of pairs from PairCodec, and leave views")
     wanted = ("name", "suffix", "ladder", "default_quality", "signature")
     if lost := [name for name in wanted if getattr(codec, name, None) in (None, "", b"")]:
         raise LicLabError(f"{who} lacks {' and '.join(lost)}: set it in the class")
@@ -85,11 +90,14 @@ def _check(codec, others: dict[str, ImageCodec]) -> None:
         raise LicLabError(
             f"suffix of {codec.name} is {suffix!r}: write it in small letters with its point, as in '.dct8'"
         )
+    if suffix in (".lic", *SUFFIXES):
+        raise LicLabError(f"suffix of {codec.name} is {suffix}, that of other files: take one of your own, as '.dct8'")
     _check_ladder(codec)
     _check_signature(codec, others)
     for said, text in (("settings", codec.settings), ("missing()", codec.missing())):
         if not isinstance(text, str) or "\n" in text:
-            raise LicLabError(f"{said} of {codec.name} is {text!r}: give one line of text")
+            found = "a method, which wants @property above it" if callable(text) else repr(text)
+            raise LicLabError(f"{said} of {codec.name} is {found}: give one line of text")
 
 
 def _check_name(codec: ImageCodec, others: dict[str, ImageCodec]) -> None:

@@ -57,7 +57,14 @@ def steps(first: float, last: float, step: float = 1, *, wobble: int = 0) -> Lad
 
 
 def geometric(first: float, last: float, ratio: float, *, wobble: int = 0) -> Ladder:
-    """Steps of about `ratio` (above 1) from `first` to `last`, each the same factor; values of four digits."""
+    """Steps of about `ratio` from `first` to `last`, each the same factor; values of four digits.
+
+    Raises LicLabError unless the ratio is above 1, and the ends are above 0 and differ.
+    """
+    if ratio <= 1 or min(first, last) <= 0 or first == last:
+        raise LicLabError(
+            f"no ladder goes from {first:g} to {last:g} by a ratio of {ratio:g}: take two ends above 0, a ratio above 1"
+        )
     number = math.ceil(abs(math.log(last / first)) / math.log(ratio)) + 1
     factor = (last / first) ** (1 / (number - 1))
     return Ladder(number, lambda i: float(f"{first * factor**i:.4g}"), wobble)

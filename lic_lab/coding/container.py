@@ -62,8 +62,9 @@ _FOREIGN = [
 class Header:
     """What a .lic file says about itself; raises LicLabError for values that do not fit.
 
-    codec: 0..255, the architecture.   fingerprint: 4 bytes that name the weights.   width, height: pixels, 1..2097151.
-    rate: 0..65535, the rate point in the codec's own steps.   level: 1..3, see `LEVELS`.
+    codec: 0..255, the architecture, from 128 on for private use.   fingerprint: 4 bytes that name the weights.
+    width, height: pixels, 1..2097151.   rate: 0..65535, the rate point in the codec's own steps.
+    level: 1..3, see `LEVELS`.
     """
 
     codec: int

@@ -33,7 +33,8 @@ def card_markdown(path: str | Path) -> str:
         f"{model.lambdas[0]:g} to {model.lambdas[-1]:g} on {model.rates} rungs, one set of weights for all rates.",
         "",
     ]
-    lines += [f"- {key}: {card[key]}" for key in ("command", "note", "steps", "hours", "hardware") if key in card]
+    lines += [f"- command: `{card['command']}`"] if "command" in card else []
+    lines += [f"- {key}: {card[key]}" for key in ("note", "steps", "hours", "hardware") if key in card]
     lines += _data(card) + _validation(card.get("validation", []))
     title, table, anchors = MEASURED[model.views]
     stored = data_path("results", table)
@@ -50,8 +51,20 @@ def _data(card: Mapping) -> list[str]:
     folders = ", ".join(card["data"])
     return [
         f"- data: {counts.get('training', '?')} pictures of {folders}; {counts.get('validation', '?')} held out",
-        f"- recipe: {card['recipe']}",
+        f"- recipe: {_recipe(card['recipe'])}",
     ]
+
+
+def _recipe(recipe: Mapping) -> str:
+    """The settings of a training in words; an empty list says nothing and is left out."""
+    words = []
+    for key, value in recipe.items():
+        if key == "crops":
+            stages = (f"{side} x {side} pixels, {count} a step, to {share:.0%}" for share, side, count in value)
+            words.append(f"crops ({'; '.join(stages)} of the steps)")
+        elif value != []:
+            words.append(f"{key.replace('_', ' ')} {value}")
+    return ", ".join(words)
 
 
 def _validation(history: Sequence[Mapping]) -> list[str]:

@@ -44,7 +44,7 @@ class Codec(nn.Module):
     `blocks.stereo`, and everything below counts (b * views) maps.
     """
 
-    code: int  # 1 ... 255, written into every file
+    code: int  # written into every file: 1 ... 127, and 128 ... 255 for models from outside the package
     views = 1
     stride = 16  # x (b, 3, h, w) -> y (b, latent, h/16, w/16)
     halo: int | None = None  # rows (a multiple of 64) that a transform looks beyond a strip; None: it needs the whole

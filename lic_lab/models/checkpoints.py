@@ -17,9 +17,9 @@ from lic_lab.datasets.bundled import data_path
 from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
-from lic_lab.models.outside import weights_beside
+from lic_lab.models.outside import models, weights_beside
 from lic_lab.models.presets import build, known
-from lic_lab.outside import VARIABLE
+from lic_lab.outside import VARIABLE, Outside
 
 _TABLES = "tables."  # prefix of the integer tables of z
 _HALF_FROM = 4096  # tensors with fewer elements stay float32: they weigh nothing and some are sensitive
@@ -120,9 +120,9 @@ def load_model(name: str) -> Codec:
         raise LicLabError(
             f"no trained weights come with {name!r} (there are: {have}): train it with lic-lab train {name}{own}"
         )
-    return _loaded(path, path.stat().st_mtime_ns)
+    return _loaded(path, path.stat().st_mtime_ns, models().sources.get(name))
 
 
 @cache
-def _loaded(path: Path, _written: int) -> Codec:
+def _loaded(path: Path, _written: int, _code: Outside | None) -> Codec:
     return load_weights(path)

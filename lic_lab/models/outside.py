@@ -37,6 +37,13 @@ def weights_beside(name: str) -> Path | None:
     return source.path.parent / f"{name}.safetensors" if source and source.path else None
 
 
+def origin_of(model) -> str:
+    """Give file and checksum of the code of a model from outside; "" of other models, and of changed code."""
+    found = models()
+    makers = {next(iter(sizes.values())).func: name for name, sizes in found.presets.items()}
+    return found.sources[makers[type(model)]].origin if type(model) in makers else ""
+
+
 @cache
 def _models(found: tuple[Outside, ...]) -> Models:
     from lic_lab.models.presets import PRESETS

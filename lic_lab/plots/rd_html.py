@@ -29,7 +29,7 @@ PAGE = """<!doctype html>
 @media (prefers-color-scheme: dark) {{ :root {{ --paper: #14171a; --ink: #e6e9ec; --soft: #9aa4ae; --rule: #343a40 }} }}
 body {{ margin: 0 auto; max-width: 1200px; padding: 1.2rem; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif }}
-h1 {{ font-size: 1.25rem; margin: 0 }} p, li {{ color: var(--soft); margin: .2rem 0 }}
+h1 {{ font-size: 1.25rem; margin: 0 }} p, li {{ color: var(--soft); margin: .2rem 0; overflow-wrap: anywhere }}
 .note {{ white-space: pre-line }} .plot {{ height: 640px }}
 button {{ font: inherit; color: var(--ink); background: none; border: 1px solid var(--rule); padding: .2rem .8rem;
   border-radius: .3rem; cursor: pointer }}

@@ -1,5 +1,6 @@
 """The examination itself: it passes what is sound, and says of each fault what is wrong and what to try."""
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -29,12 +30,20 @@ class Faulty(ImageCodec):
             low, high = self.quality_range
             quality = low + high - quality
         data = self.inner.encode(image, quality)
-        return data + bytes([self.calls % 256]) if self.fault == "chance" else data
+        if self.fault == "in place":
+            image[..., :2, :2, :] ^= 1
+        return data + {"chance": bytes([self.calls % 256]), "tail": b"\0"}.get(self.fault, b"")
 
     def _decode(self, data):
+        if self.fault == "tail":
+            data = data.removesuffix(b"\0")
         if self.fault == "careless" and len(data) < 2000:
             data = self.inner.encode(conformance.sample(), 50)
         image = self.inner._decode(data) if self.fault == "large" else self.inner.decode(data)
+        if self.fault == "worse" and len(data) > 4000:
+            image = image // 2
+        if self.fault == "wraps" and image.min() > 250:
+            image = image + np.uint8(9)
         return image[:, :-1] if self.fault == "size" and image.shape[1] > 1 else image
 
 
@@ -56,11 +65,22 @@ def test_codecs_of_the_package_keep_every_promise(name):
         ("ladder", "file and PSNR grow", "from the smallest file"),
         ("settings", "settings are one line", "one line"),
         ("careless", "bytes of something else", "checksum"),
+        ("tail", "a file that is cut off", "checksum"),
+        ("worse", "file and PSNR grow", "must not be worse"),
+        ("wraps", "black stays black", "clip"),
+        ("in place", "the same picture gives the same file", "work on a copy"),
     ],
 )
 def test_each_fault_breaks_its_promise_and_is_told_what_to_try(fault, claim, words):
     (wrong,) = [wrong for says, wrong in broken(fault).items() if says.startswith(claim)]
     assert words in wrong and "\n" not in wrong.replace("\\n", "")
+
+
+def test_an_error_is_told_with_the_line_of_the_codec_s_own_file(monkeypatch):
+    monkeypatch.setattr(Faulty, "_encode", lambda self, image, quality: self.nothing)
+    line = test_an_error_is_told_with_the_line_of_the_codec_s_own_file.__code__.co_firstlineno + 1
+    wrong = next(conformance.examine(Faulty(""))).wrong
+    assert f"in line {line}: faulty cannot encode this 1 x 1 picture" in wrong
 
 
 def test_a_codec_that_cannot_run_is_not_examined(monkeypatch):

@@ -170,7 +170,7 @@ def test_the_list_says_how_many_views_a_codec_takes():
     rows = {row.name: row for row in lic_lab.list_codecs()}
     assert rows["jpeg"].views == 1
     for name, codec in codecs.stereo().items():
-        assert rows[name][1:] == ("classical", not codec.missing(), codec.missing(), codec.label, 2)
+        assert rows[name][1:] == ("classical", not codec.missing(), codec.missing(), codec.label, 2, "")
     for name in (row.name for row in rows.values() if row.kind == "learned"):
         assert rows[name].views == getattr(lic_lab.build(name), "views", 1)
 

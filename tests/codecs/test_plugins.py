@@ -9,7 +9,7 @@ import lic_lab
 from lic_lab import codecs, outside
 from lic_lab.codecs.identify import identify
 from lic_lab.datasets.images import write_image
-from lic_lab.errors import LicLabError
+from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.evaluation import sweep
 from lic_lab.plots.palette import style
 from lic_lab.plots.rd import looks
@@ -95,7 +95,12 @@ def test_nothing_is_named_and_nothing_is_added(monkeypatch):
         ("def _encode(self", "def _encode self", ["SyntaxError in line 11"]),
         ("CODECS = [Raw()]", "", ["holds neither CODECS nor PRESETS", "CODECS = [YourCodec()]"]),
         ("CODECS = [Raw()]", "CODECS = Raw()", ["its CODECS is a Raw", "make it a list"]),
-        ("CODECS = [Raw()]", "CODECS = [Raw]", ["no codec", "with brackets"]),
+        ("CODECS = [Raw()]", "CODECS = [Raw]", ["holds the class Raw", "with brackets"]),
+        ("class Raw(ImageCodec)", "class Raw", ["holds a Raw", "derive it from ImageCodec"]),
+        ('".raw8", b"RAW8"\n', '".raw8", b"RAW8"\n    views = 2\n', ["views of Raw is 2", "PairCodec"]),
+        ('"raw", ".raw8"', '"raw", ".png"', ["suffix of raw is .png, that of other files"]),
+        ("rate.steps(1, 8), 4", "rate.geometric(1, 8, 0.9), 4", ["LicLabError in line 9", "a ratio above 1"]),
+        ("    def _decode", '    def settings(self):\n        return "v1"\n    def _decode', ["@property above"]),
         ('"raw", ".raw8"', '"jpeg", ".raw8"', ["called 'jpeg' already", "another name"]),
         ('"raw", ".raw8"', '"charm", ".raw8"', ["called 'charm' already"]),
         ('"raw", ".raw8"', '"my@raw", ".raw8"', ["'my@raw' will not do"]),
@@ -116,8 +121,8 @@ def test_what_is_broken_is_one_line_that_names_the_file_and_disturbs_nobody(give
     (fault,) = faults()
     assert fault.startswith("broken.py: ") and "\n" not in fault and all(word in fault for word in words), fault
     assert codecs.load("jpeg").name == "jpeg" and codecs.load("other").encode(picture, 4)
-    with pytest.raises(LicLabError, match=r"no codec called 'rav', and a file .* is at fault: broken\.py"):
-        codecs.load("rav")
+    with pytest.raises(LicLabError, match=r"'jpge': did you mean 'jpeg'.* A file .* at fault: broken\.py"):
+        codecs.load("jpge")
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(monkeypatch, tmp_path):
@@ -133,9 +138,11 @@ def test_two_files_cannot_share_a_name_or_a_beginning(give):
     assert ["begin as those of raw do" in fault for fault in faults()] == [True]
 
 
-def test_a_file_may_use_the_codecs_of_the_package_while_it_is_read(give):
-    give(raw="import lic_lab\nINNER = lic_lab.load('jpeg')\nlic_lab.list_codecs()\n" + RAW)
-    assert codecs.load("raw").name == "raw" and not faults()
+def test_a_file_may_use_the_codecs_of_the_package_while_it_is_read(give, monkeypatch):
+    monkeypatch.setattr(outside, "times_read", [], raising=False)
+    asks = "import lic_lab\nlic_lab.outside.times_read.append(1)\nlic_lab.load('jpeg')\nlic_lab.list_codecs()\n"
+    give(raw=asks + RAW)
+    assert codecs.load("raw").name == "raw" and not faults() and outside.times_read == [1]
 
 
 @pytest.mark.parametrize(
@@ -144,6 +151,7 @@ def test_a_file_may_use_the_codecs_of_the_package_while_it_is_read(give):
         ('return b"RAW8" + packed', "return list(packed)", ["_encode must give bytes", "list"]),
         ('return b"RAW8" + packed', "return packed", ["must begin with its signature"]),
         ("return (kept <<", "return 1.0 * (kept <<", ["_decode must give uint8 (h, w, 3)", "float64"]),
+        ("return (kept <<", "return (kept[..., :1] <<", ["_decode must give uint8 (h, w, 3)", ", 1)"]),
     ],
 )
 def test_a_codec_that_gives_something_else_is_told_what_it_must_give(give, picture, old, new, words):
@@ -152,6 +160,12 @@ def test_a_codec_that_gives_something_else_is_told_what_it_must_give(give, pictu
     with pytest.raises(LicLabError, match="raw is at fault") as caught:
         codec.decode(codec.encode(picture, 4))
     assert all(word in str(caught.value) for word in words)
+
+
+def test_bytes_that_begin_in_another_way_never_reach_it(give):
+    give(raw=RAW.replace("packed = zlib.decompress", "1 / 0\n        packed = zlib.decompress"))
+    with pytest.raises(CorruptStreamError, match=r"no \.raw8 file: it begins with b'RAW8'"):
+        codecs.load("raw").decode(b"GIF89a and more")
 
 
 def test_strangers_are_told_apart_in_figures():

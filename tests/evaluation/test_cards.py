@@ -17,7 +17,7 @@ def weights(tmp_path_factory):
     card = {
         "command": "lic-lab train charm pictures",
         "data": ["pictures"],
-        "recipe": {"steps": 20},
+        "recipe": {"steps": 20, "crops": [[0.8, 64, 8], [1.0, 128, 2]], "weight_decay": 0.0, "milestones": []},
         "validation": history,
     }
     save_model(build("charm", "tiny"), path, name="charm", preset="tiny", card=card)
@@ -28,6 +28,11 @@ def test_the_card_names_the_weights_the_command_and_the_last_validation(weights)
     text = card_markdown(weights)
     assert text.startswith("# mine\n") and load_weights(weights).fingerprint().hex() in text
     assert "lic-lab train charm pictures" in text and "| 20 | 0.0500 | 0.1 to 0.9 | 24 to 33 |" in text
+
+
+def test_the_card_says_the_recipe_in_words(weights):
+    crops = "crops (64 x 64 pixels, 8 a step, to 80%; 128 x 128 pixels, 2 a step, to 100% of the steps)"
+    assert f"- recipe: steps 20, {crops}, weight decay 0.0\n" in card_markdown(weights)
 
 
 def test_weights_that_were_not_measured_have_no_kodak_table(weights):

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from lic_lab.codecs import CodecRow
 from lic_lab.evaluation.report import average_table, bd_rate_table, codec_table, comparison_table
 
 
@@ -46,10 +47,8 @@ def test_names_are_shown_as_they_are(name):
 
 
 def test_a_codec_that_cannot_run_shows_its_reason():
-    there = SimpleNamespace(name="jpeg", kind="classical", available=True, reason="", label="JPEG", views=1)
-    lost = SimpleNamespace(
-        name="pair:jxl", kind="classical", available=False, reason="pip install lic-lab[codecs]", label="", views=2
-    )
+    there = CodecRow("jpeg", "classical", True, "", "JPEG")
+    lost = CodecRow("pair:jxl", "classical", False, "pip install lic-lab[codecs]", "", views=2)
     shown = lines(codec_table([there, lost]))
     assert "jpeg classical pictures yes JPEG".split() in shown
     assert "pair:jxl classical pairs no pip install lic-lab[codecs]".split() in shown

@@ -61,6 +61,18 @@ def test_with_weights_beside_it_files_are_recognised_and_newer_weights_are_taken
     assert decoded[0] != decoded[1]
 
 
+def test_changed_code_of_a_model_is_taken_and_told_apart_though_its_weights_are_the_same(mine):
+    weights = mine().with_suffix(".safetensors")
+    save_model(lic_lab.build("mine"), weights, name="mine", preset="tiny")
+    before = lic_lab.load("mine")
+    assert before.settings.endswith(f", {before.origin}") and before.origin.startswith("mine.py ")
+    assert lic_lab.load(str(weights)).settings == before.settings
+    mine("A hyperprior under another name.", "The same, after a change.")
+    after = lic_lab.load("mine")
+    assert after.model.__doc__ == "The same, after a change." and after.settings != before.settings
+    assert not lic_lab.load("hyperprior").origin
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

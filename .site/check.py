@@ -14,26 +14,25 @@ from urllib.parse import unquote, urlsplit
 
 from PIL import Image as Pillow
 
-LOADS = {
-    "script": "src",
-    "img": "src",
-    "iframe": "src",
-    "source": "src",
-    "video": "src",
-    "embed": "src",
-    "link": "href",
-}
-"""What a page loads by itself; of `link` only what `LOADED` names, as the others are ordinary references."""
+LOADS = ("src", "srcset", "poster", "data")
+"""Attributes that make a page load something; so does `href` of these, of `link` only what `LOADED` names."""
+LOADING = {"link", "image", "use"}
+FETCH = re.compile(r"""(?:url\(\s*|@import\s+)["']?((?:https?:)?//[^"')\s]+)""")
+IMPORT = re.compile(r"""\bimport\s*\(?\s*["']((?:https?:)?//[^"'\s]+)""")
 LOADED = {"stylesheet", "icon", "preload", "modulepreload", "shortcut", "manifest"}
 SYNTAX = {
-    "a role of reStructuredText": re.compile(r"(?<![\w`]):(?:math|ref|doc|class|func|mod|meth|py:\w+):`"),
+    "a role of reStructuredText": re.compile(r"(?<![\w`]):[a-z]+(?::[a-z]+)?:`"),
     "a directive": re.compile(r"^\s*(?:\.\. \w[\w-]*::|:{3,}\s*\{|```\s*\{\w)", re.MULTILINE),
-    "a formula that was not set": re.compile(r"\$[^$\n]*\\[a-zA-Z]+[^$\n]*\$|\$[A-Za-z]\$"),
+    "a formula that was not set": re.compile(
+        r"\$[^$\n]*\\[a-zA-Z]+[^$\n]*\$|\$[A-Za-z]\$|\$[A-Za-z][^$\n]*[=+^_<][^$\n]*\$|\$\$"
+    ),
+    "bold type of Markdown": re.compile(r"(?<![\w*])\*\*\w[^*\n]*\*\*(?![\w*])"),
+    "a heading of Markdown": re.compile(r"^#{1,4} [A-Za-z]", re.MULTILINE),
     "a link of Markdown": re.compile(r"\[[^\]\n]+\]\([\w./#-]+\.(?:md|ipynb|py|html)(?:#[\w-]+)?\)"),
 }
 SOLUTION = re.compile(r"### (?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS)")
 NOTEBOOK = 'class="cell_input'  # how a page begins to show a cell
-PATHS = re.compile(r"(?<![\w.])/(?:home|root|Users|tmp|work|workspace|mnt)/[\w.-]+")
+PATHS = re.compile(r"(?<![\w.])/(?:home|root|Users|tmp|work|workspace|mnt)/[\w.-]+|\b[A-Z]:\\Users\\\w+")
 NOT_PROSE = {"pre", "code", "script", "style", "svg", "template", "title"}
 FORMULA = "math"  # the class of what a script will set
 EMPTY = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -43,15 +42,15 @@ class Page(HTMLParser):
     """One HTML file, read once.
 
     title: of its head.   ids: the places that a fragment can name.   loaded: (tag, address) of everything that a
-    browser fetches to show it.   linked: where a reader can go.   pictures, frames: (address, words).   prose: its
-    words without code and without formulas.
+    browser fetches to show it.   fetched: what its styles and scripts ask from elsewhere.   linked: where a reader can
+    go.   pictures, frames: (address, words).   prose: its words without code and without formulas.
     """
 
     def __init__(self, path: Path):
         super().__init__()
         self.path, self.text = path, path.read_text("utf-8")
         self.title, self.ids = "", set()
-        self.loaded, self.linked, self.pictures, self.frames = [], [], [], []
+        self.loaded, self.linked, self.pictures, self.frames, self.fetched = [], [], [], [], []
         self._words: list[str] = []
         self._inside: list[tuple[str, bool]] = []  # open tags, and whether what is in them is no prose
         self.feed(self.text)
@@ -60,15 +59,14 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list) -> None:
         has = dict(attrs)
         self.ids |= {has[key] for key in ("id", "name") if has.get(key) and (key == "id" or tag == "a")}
-        address = has.get(LOADS.get(tag, ""))
-        if address and (tag != "link" or set((has.get("rel") or "").split()) & LOADED):
-            self.loaded.append((tag, address))
+        self.loaded += [(tag, address) for address in _loads(tag, has)]
+        self.fetched += FETCH.findall(has.get("style") or "")
         if tag == "a" and has.get("href"):
             self.linked.append(has["href"])
         if tag == "img":
-            self.pictures.append((address or "", (has.get("alt") or "").strip()))
+            self.pictures.append((has.get("src") or "", (has.get("alt") or "").strip()))
         if tag == "iframe":
-            self.frames.append((address or "", has.get("title") or ""))
+            self.frames.append((has.get("src") or "", has.get("title") or ""))
         if tag not in EMPTY:
             silent = tag in NOT_PROSE or FORMULA in (has.get("class") or "").split()
             self._inside.append((tag, silent or bool(self._inside and self._inside[-1][1])))
@@ -86,12 +84,26 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if [tag for tag, _ in self._inside[:3]] == ["html", "head", "title"]:
             self.title += data
+        if self._inside and self._inside[-1][0] in ("style", "script"):
+            self.fetched += {"style": FETCH, "script": IMPORT}[self._inside[-1][0]].findall(data)
         if not (self._inside and self._inside[-1][1]):
             self._words.append(data)
 
 
+def _loads(tag: str, has: dict[str, str | None]) -> Iterator[str]:
+    """What an element makes a browser load."""
+    values = [has.get(name) or "" for name in LOADS]
+    if tag in LOADING and (tag != "link" or set((has.get("rel") or "").split()) & LOADED):
+        values += [has.get("href") or "", has.get("xlink:href") or ""]
+    values[1:2] = [part.split()[0] for part in values[1].split(",") if part.strip()]
+    yield from (value for value in values if value and not (tag in LOADING and value.startswith("#")))
+
+
 def faults(site: Path, secrets: Iterable[str] = ()) -> list[str]:
-    """List what is wrong, a line each, page by page. secrets: texts that must stand nowhere, such as machine paths."""
+    """List what is wrong, a line each, page by page.
+
+    secrets: texts that must stand nowhere, such as the paths of a machine and the seeds of hidden tests.
+    """
     site = site.resolve()
     pages = {path: Page(path) for path in html_files(site)}
     if not pages:
@@ -131,7 +143,7 @@ def words(page: Page, secrets: Iterable[str]) -> Iterator[str]:
         yield f"a notebook shows what students must not see: {match[0]!r}"
     for secret in {*secrets, *(match[0] for match in PATHS.finditer(page.prose))}:
         if secret in page.text:
-            yield f"a machine path: {secret}"
+            yield f"must not be told: {secret}"
 
 
 def addresses(page: Page, pages: dict[Path, Page], site: Path) -> Iterator[str]:
@@ -139,6 +151,7 @@ def addresses(page: Page, pages: dict[Path, Page], site: Path) -> Iterator[str]:
     for tag, address in page.loaded:
         if _outside(address):
             yield f"<{tag}> is fetched from {address}"
+    yield from (f"is fetched: {address}" for address in page.fetched)
     every = [address for _, address in page.loaded] + page.linked
     for address in dict.fromkeys(every):
         if _elsewhere(address):
@@ -177,10 +190,7 @@ def blank(path: Path) -> Iterator[str]:
 
 def fetches(path: Path) -> Iterator[str]:
     """A style sheet names no file on another machine."""
-    for address in re.findall(
-        r"""(?:url\(\s*|@import\s+)["']?(https?://[^"')\s]+)""", path.read_text("utf-8", "replace")
-    ):
-        yield f"is fetched: {address}"
+    yield from (f"is fetched: {address}" for address in FETCH.findall(path.read_text("utf-8", "replace")))
 
 
 def outgoing(site: Path) -> list[str]:

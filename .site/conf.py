@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from makers.docstrings import reshape
+from makers.docstrings import leave_out, reshape
 
 project = "lic_lab"
 author = "The lic_lab authors"
@@ -68,4 +68,5 @@ def without_builtins(app, env) -> None:
 def setup(app) -> None:
     """Have every docstring put into the form that Sphinx reads."""
     app.connect("autodoc-process-docstring", reshape)
+    app.connect("autodoc-skip-member", leave_out)
     app.connect("env-check-consistency", without_builtins)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parents[1] / "lic_lab"
-FILES = [path for path in sorted(HOUSE.rglob("*.py")) if path.name != "__init__.py" or path.read_text().strip()]
+FILES = sorted(HOUSE.rglob("*.py"))
 
 
 def says_something(node: ast.AST) -> bool:

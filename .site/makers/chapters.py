@@ -15,6 +15,7 @@ TITLE = re.compile(r"""(?:\btitle=|set_title\(|suptitle\(|plt\.title\()\s*(["'])
 HANDLE = re.compile(
     r"""(?:slide\([^"'\n]*?|choose\(.*?|switch\((?:\w+, )?)(["'])(?P<text>[^"'{}\n]+)\1(?:, [^()\n]*)?\)"""
 )
+TO_WORK_ON = "To work on it, make the notebook: `lic-lab course release mycourse`, see [the assignments](README.md)."
 
 
 @dataclass(frozen=True)
@@ -119,4 +120,5 @@ def student_version(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     book = copy.deepcopy(notebook)
     for step in (ClearSolutions(config=config), ClearHiddenTests()):
         book, _ = step.preprocess(book, {})
+    book.cells.insert(1, nbformat.v4.new_markdown_cell(TO_WORK_ON))
     return book

@@ -92,5 +92,14 @@ def lines(docstring: str) -> list[str]:
 
 
 def reshape(app, what: str, name: str, thing, options, text: list[str]) -> None:
-    """Sphinx's `autodoc-process-docstring`: change the lines of a docstring in place."""
-    text[:] = lines("\n".join(text))
+    """Sphinx's `autodoc-process-docstring`: change the lines of a docstring in place.
+
+    That of a module goes: its page opens with it, see `reference.module_rst`.
+    """
+    text[:] = [] if what == "module" else lines("\n".join(text))
+
+
+def leave_out(app, what: str, name: str, thing, skip: bool, options) -> bool | None:
+    """Sphinx's `autodoc-skip-member`: the fields of a NamedTuple stand in its signature."""
+    said = getattr(thing, "__doc__", "")  # of some classes this is a descriptor
+    return True if isinstance(said, str) and said.startswith("Alias for field number") else None

@@ -8,8 +8,8 @@ FRONT = """# lic_lab
 
 Learned image compression that you can take apart: trained codecs that write real files, beside JPEG, JPEG 2000, WebP
 and AVIF, in code that is short enough to read. A course of {chapters} chapters builds every part by hand, from the
-cosine transform to state-space models, and each ends with exercises that check themselves. Every number on this site
-counts the bytes of a whole file that was decoded again.
+cosine transform to state-space models, and each ends with exercises that check themselves. The results count the bytes
+of whole files that were decoded again.
 
 ```{{figure}} /data/results/demo.png
 :alt: One picture at the same size in five codecs, with a magnified detail

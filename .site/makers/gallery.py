@@ -14,6 +14,9 @@ Every chapter has panels with a handle: a slider, a choice, a picture to point a
 themselves. To move one, open its chapter in JupyterLab (`make lab`) and run the cells down to it. A click on a picture
 leads to its place in the chapter.
 """
+GENERAL = ("Explorer", "Picker")
+"""Widgets that show whatever a cell gives them: the section says more than their name."""
+POINTED = "Moved here: a place in the picture, with the mouse or the arrow keys."
 
 
 def gallery_page(posters: Sequence[Poster], titles: Mapping[str, str], said: Callable[[str], str]) -> str:
@@ -33,13 +36,13 @@ def gallery_page(posters: Sequence[Poster], titles: Mapping[str, str], said: Cal
 
 def card(poster: Poster, said: str) -> str:
     """One panel: its picture, its name, what is moved."""
-    name = poster.widget if poster.widget != "Explorer" else ""
+    name = "" if poster.widget in GENERAL else poster.widget
     head = poster.heading if not name else f"`{name}`"
-    about = said if name else f"Moved here: {', '.join(poster.handles)}." if poster.handles else said
+    about = said if name else f"Moved here: {', '.join(poster.handles)}." if poster.handles else POINTED
     lines = [
         ":::{container} card-panel",
         f"```{{image}} /{poster.file}",
-        f":alt: {name or 'Explorer'}, {poster.heading}",
+        f":alt: {name or 'Panel'}, {poster.heading}",
         f":target: ../notebooks/{poster.chapter}.html#{poster.label}",
         "```",
         "",

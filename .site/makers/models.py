@@ -79,8 +79,7 @@ def facts(name: str, presets: Sequence[str], drawn: str = "lab") -> dict:
         for preset, c in found.items()
     ]  # fmt: skip
     return {
-        "idea": _first_paragraph(module.__doc__ or "").partition(": ")[2].capitalize()
-        or _first_paragraph(module.__doc__),
+        "idea": _upper(_first_paragraph(module.__doc__).partition(": ")[2] or _first_paragraph(module.__doc__)),
         "headline": model_headline(model),
         "claims": model_claims(model),
         "source": source(inspect.getdoc(model) or ""),
@@ -114,6 +113,7 @@ def remembered(file: Path, package: Path, make) -> dict:
 def card_section(text: str) -> str:
     """The card of some weights as a section of a page: without its title, its headings one step lower."""
     body = re.sub(r"\A# .*\n+", "", text)
+    body = re.sub(r"^\| BD-rate .*\Z", "", body, flags=re.MULTILINE | re.DOTALL)  # a longer table follows on the page
     return re.sub(r"^##", "###", body, flags=re.MULTILINE).replace("{", "\\{").strip()
 
 
@@ -170,4 +170,9 @@ def _first_paragraph(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return (text[:1].upper() + text[1:]).replace("|", "\\|").replace("<", "\\<")
+    return _upper(text).replace("|", "\\|").replace("<", "\\<")
+
+
+def _upper(text: str) -> str:
+    """Text that begins with a large letter, unless it begins with the name of a file: "ms2020.py in ..."."""
+    return text if re.match(r"\w+[._/]\w", text) else text[:1].upper() + text[1:]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-SILENT = {  # rooms whose __init__ says nothing
-    "blocks": "Modules: feature map in, feature map out.",
-    "entropy": "Probability models of integer latents, each walked in one way to estimate, to write and to read.",
-    "probes": "What is measured inside a model.",
-}
+from makers.docstrings import lines as docstring_lines
+
 INTRODUCTION = """# Reference
 
-The package is a house with floors: a room imports from lower floors only. The tables go from the ground floor up, so
+The package is a house with floors: a room imports from lower floors only. The table goes from the ground floor up, so
 that what comes first needs nothing of what comes later. Most people need [lic_lab](lic_lab.rst) itself
 (`load`, `build`, `list_codecs`), `lic_lab.widgets`, and the [command line](command_line.md).
 """
@@ -38,11 +35,15 @@ def modules(package: Path, room: str) -> list[str]:
 
 
 def sentence(package: Path, module: str) -> str:
-    """The first sentence of a module's docstring, in one line."""
+    """The first paragraph of a module's docstring, in one line."""
+    return " ".join(docstring(package, module).split("\n\n")[0].split())
+
+
+def docstring(package: Path, module: str) -> str:
+    """What a module says of itself, read without importing it."""
     path = package.parent.joinpath(*module.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    text = (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").split("\n\n")[0]
-    return " ".join(text.split()) or SILENT.get(module.partition(".")[2], "")
+    return ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
 
 
 def reference_pages(package: Path, test_floors: Path, write: Callable[[str, str], None]) -> None:
@@ -51,12 +52,12 @@ def reference_pages(package: Path, test_floors: Path, write: Callable[[str, str]
     rooms = [room for room in found if (package / room).is_dir() or (package / f"{room}.py").is_file()]
     rooms = [room for room in rooms if room != "cli"]
     write("reference/index.md", index_page(package, {room: found[room] for room in rooms}))
-    write("reference/lic_lab.rst", module_rst("lic_lab", []))
+    write("reference/lic_lab.rst", module_rst("lic_lab", package))
     for room in rooms:
         inside = modules(package, room)
-        write(f"reference/lic_lab.{room}.rst", module_rst(inside[0], inside[1:], sentence(package, inside[0]), package))
+        write(f"reference/lic_lab.{room}.rst", module_rst(inside[0], package, inside[1:]))
         for module in inside[1:]:
-            write(f"reference/{module}.rst", module_rst(module, []))
+            write(f"reference/{module}.rst", module_rst(module, package))
     write("reference/command_line.md", command_line_page())
 
 
@@ -71,25 +72,23 @@ def index_page(package: Path, rooms: Mapping[str, float]) -> str:
     return "\n".join([*lines, "```{toctree}", ":hidden:", "", *toctree, "```", ""])
 
 
-def module_rst(module: str, inside: list[str], said: str = "", package: Path | None = None) -> str:
+def module_rst(module: str, package: Path, inside: Sequence[str] = ()) -> str:
     """A module's page in reStructuredText; a room's has the table of its modules as well.
 
     A module within a room stands in no list at the side: two hundred more lines on every page would hide the rest.
+    What the module says of itself comes before that table, so `docstrings.reshape` takes it from autodoc.
     """
     lines = [module, "=" * len(module), ""]
     if module.count(".") > 1:
         lines = [":orphan:", "", *lines, f"In :doc:`lic_lab.{module.split('.')[1]}`.", ""]
+    lines += docstring_lines(docstring(package, module))
     if inside:
         lines += [".. list-table::", "   :widths: 35 65", ""]
         for name in inside:
             text = sentence(package, name).replace("*", "\\*").replace("|", "\\|").replace("`", "``")
-            lines += [f"   * - :doc:`{name}`", f"     - {text}"]
+            lines += [f"   * - :doc:`{name.removeprefix(f'{module}.')} <{name}>`", f"     - {text}"]
         lines.append("")
-    if not (package and said in SILENT.values()):
-        lines += [f".. automodule:: {module}", ""]
-    elif said:
-        lines.insert(3, said + "\n")
-    return "\n".join(lines)
+    return "\n".join([*lines, f".. automodule:: {module}", ""])
 
 
 def command_line_page() -> str:

@@ -10,9 +10,22 @@ PAGES = {"kodak": "Kodak, mean of {} pictures", "stereo": "Stereo, mean of {} pa
 PUBLISHED = ("published:vtm", "published:bpg")
 
 
+# A frame opened by file:// may not be looked into: it tells its height, and the page takes it over.
+TELL = """
+const tell = () => parent.postMessage({curves: document.documentElement.offsetHeight}, "*");
+new ResizeObserver(tell).observe(document.documentElement);
+"""
+HEAR = """<script>
+addEventListener("message", ({source, data}) => {
+  const frame = [...document.querySelectorAll("iframe.curves")].find((f) => f.contentWindow === source);
+  if (frame && data.curves) frame.style.height = `${data.curves + 4}px`;
+});
+</script>"""
+
+
 def results_page(tables: dict[str, str], sentence: str) -> str:
     """The page. tables: name -> Markdown of its BD-rates. sentence: what was measured, in words."""
-    lines = ["# Results", "", sentence, ""]
+    lines = ["# Results", "", sentence, "", "```{raw} html", HEAR, "```", ""]
     for name, heading in {"kodak": "Pictures: Kodak", "stereo": "Pairs of views"}.items():
         lines += [f"## {heading}", ""]
         if name == "kodak":
@@ -41,7 +54,8 @@ def curves_html(name: str, rows: Sequence[dict], published: Sequence[str] = ()) 
     for metric in metrics:
         found = curves.measured(metric) | curves.others(metric)
         shown[metric] = [record for curve in found.values() for record in curve.records()]
-    return rd_html(shown, title=PAGES[name].format(len(curves.pictures)), note="Whole files, 8-bit reconstructions.")
+    title, note = PAGES[name].format(len(curves.pictures)), "Whole files, 8-bit reconstructions."
+    return rd_html(shown, title=title, note=note).replace("</body>", f"<script>{TELL}</script></body>")
 
 
 def bd_sheet(rows: Sequence[dict]) -> str:
@@ -57,7 +71,7 @@ def sentence(rows: Sequence[dict], pairs: Sequence[dict]) -> str:
     codecs, files = len({row["codec"] for row in rows}), len(rows)
     stereo, both = len({row["codec"] for row in pairs}), len(pairs)
     return (
-        f"Every number here counts the bytes of a whole file that was decoded again: {files:,} files of {codecs} "
+        f"Our numbers here count the bytes of whole files that were decoded again: {files:,} files of {codecs} "
         f"codecs on the Kodak pictures and {both:,} files of {stereo} codecs on stereo pairs. A **BD-rate** is the "
         "mean difference in bits at equal quality, in percent; negative means fewer bits."
     )

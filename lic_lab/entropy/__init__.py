@@ -1,0 +1,1 @@
+"""Probability models of integer latents, each walked in one way to estimate, to write and to read."""

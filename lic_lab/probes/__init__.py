@@ -1,0 +1,1 @@
+"""What is measured inside a model: spectra, bits, gates, causality, cost."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,11 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lic_lab.course.folder import Course
+from lic_lab.course.marks import one_line
 from lic_lab.errors import LicLabError
 
 LARGEST = 20 * 2**20
 """Bytes of a notebook that is still looked at; pictures in outputs make some large."""
 
+PLATFORMS = (
+    r"_\d+_assignsubmission_(file|onlinetext)_?$",  # Moodle: "Ada Lovelace_1234_assignsubmission_file_"
+    r"(_LATE)?_\d+_\d+(-\d+|\s\d+)*$",  # Canvas: "lovelaceada_LATE_12_345", a second version "lovelaceada_12_345-1"
+)
+"""What learning platforms put behind a name: numbers, which are others for every assignment."""
+
+TAKEN = (".ipynb", ".zip")
 SKIPPED = {".ipynb_checkpoints", "__MACOSX", ".git"}
 
 
@@ -42,7 +51,8 @@ def collect(course: Course, folder: Path | None, wanted: list[str]) -> tuple[lis
     """File the notebooks of a folder under `submitted/` of a course; give all that is filed, and what was left out.
 
     folder: a student's notebooks are in the first folder below it, or beside each other with the student's name in
-    front or behind the assignment's; or in zip files of either kind. None takes what was filed before.
+    front or behind the assignment's; a zip file in it is such a folder. It may be a zip file itself. None takes what
+    was filed before.
     wanted: assignments. Only notebooks are taken, and no links. Where two notebooks claim one place, neither is taken.
     """
     left_out: list[str] = []
@@ -52,13 +62,22 @@ def collect(course: Course, folder: Path | None, wanted: list[str]) -> tuple[lis
             _claim(course, name, data, claims, left_out)
         for (student, assignment), files in sorted(claims.items()):
             if len({data for _, data in files}) > 1:
-                left_out.append(f"{' and '.join(name for name, _ in files)}: {student} handed {assignment} in twice")
+                left_out.append(_twice(student, assignment, [name for name, _ in files]))
                 continue
             target = course.submitted(student, assignment)
             if not (target.exists() and target.read_bytes() == files[0][1]):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(files[0][1])
-    return list(_filed(course, wanted)), left_out
+    return list(_filed(course, wanted)), [one_line(line, 400) for line in left_out]
+
+
+def _twice(student: str, assignment: str, names: list[str]) -> str:
+    """What is said of several notebooks for one place; they may be a class in one folder or zip file of its own."""
+    shown = " and ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    first = names[0].partition("/")[0]
+    whole = all(name.count("/") > 1 and name.startswith(f"{first}/") for name in names)
+    mend = f"; if {first} holds the whole class, grade it by itself" if whole else "; keep one"
+    return f"{shown}: {student} handed {assignment} in twice{mend}"
 
 
 def _filed(course: Course, wanted: list[str]) -> Iterator[Submission]:
@@ -74,11 +93,22 @@ def _filed(course: Course, wanted: list[str]) -> Iterator[Submission]:
 
 def _notebooks(folder: Path, left_out: list[str]) -> Iterator[tuple[str, bytes]]:
     """The notebooks in a folder and in its zip files: path below the folder, with forward slashes, and bytes."""
+    if folder.is_file() and folder.suffix == ".zip":
+        yield from _in_zip(folder, "", left_out)
+        return
     if not folder.is_dir():
-        raise LicLabError(f"there is no folder {str(folder)!r}: name the one with what was handed in")
+        raise LicLabError(f"there is no folder or zip file {str(folder)!r}: name the one with what was handed in")
+    for path in sorted(folder.iterdir()):
+        if (
+            path.is_dir()
+            and path.name not in SKIPPED
+            and not any(path.rglob("*.ipynb"))
+            and not any(path.rglob("*.zip"))
+        ):
+            left_out.append(f"{path.name}: no notebook is in it")
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if SKIPPED & set(PurePosixPath(name).parts) or path.suffix not in (".ipynb", ".zip"):
+        if SKIPPED & set(PurePosixPath(name).parts) or path.suffix not in TAKEN:
             continue
         if path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
             left_out.append(f"{name}: a link is not followed")
@@ -93,7 +123,7 @@ def _notebooks(folder: Path, left_out: list[str]) -> Iterator[tuple[str, bytes]]
 
 def _in_zip(path: Path, name: str, left_out: list[str]) -> Iterator[tuple[str, bytes]]:
     """The notebooks of a zip file; nothing is unpacked to the disk, so no name in it can lead anywhere."""
-    base = name.removesuffix(".zip")
+    base = name.removesuffix(".zip") + "/" if name else ""
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
@@ -104,9 +134,9 @@ def _in_zip(path: Path, name: str, left_out: list[str]) -> Iterator[tuple[str, b
                     left_out.append(f"{name}/{entry.filename}: a name or a size that no notebook has")
                     continue
                 with archive.open(entry) as file:
-                    yield f"{base}/{inner}", file.read(LARGEST)
+                    yield f"{base}{inner}", file.read(LARGEST)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
-        left_out.append(f"{name}: {error}")
+        left_out.append(f"{name or path.name}: {error}")
 
 
 def _claim(course: Course, name: str, data: bytes, claims: dict, left_out: list[str]) -> None:
@@ -144,6 +174,7 @@ def _cells(data: bytes) -> list | None:
     try:
         content = json.loads(data)
         cells = content["cells"]
+        json.dumps(content, ensure_ascii=False).encode()  # half a letter, as in "\\ud800", cannot be written again
         sound = content.get("nbformat") == 4 and isinstance(content.get("metadata"), dict) and isinstance(cells, list)
         return cells if sound and all(map(_is_cell, cells)) else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -158,12 +189,14 @@ def _is_cell(cell) -> bool:
 
 def _student(course: Course, name: str, assignment: str) -> str | None:
     """The student: the first folder, unless all files lie in one that is the assignment's; else the file's own name."""
-    path = PurePosixPath(name)
+    path = PurePosixPath(unicodedata.normalize("NFC", name))
     stem = course.source(assignment).stem
     folders = [part for part in path.parts[:-1] if part not in (assignment, stem)]
     found = folders[0] if folders else _without(path.stem, stem, assignment)
-    found = re.sub(r"[^\w.@ -]", "_", found).strip(" .")
-    return found or None
+    for behind in PLATFORMS:
+        found = re.sub(behind, "", found)
+    found = re.sub(r"[^\w.@ -]", "_", found).lstrip("-@")  # a table program takes what begins so for a formula
+    return found.strip(" .") or None
 
 
 def _without(text: str, *names: str) -> str:

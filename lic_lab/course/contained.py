@@ -4,7 +4,8 @@ Started by `kernel.py` as `python -m lic_lab.course.contained settings.json`; th
 what it may read, and the file where attempts are written down.
 
 Order matters: the limits and Landlock come before any thread, as a thread keeps the rights it was started with; then
-come the imports and IPython; then the hook and the snapshot, before the first cell.
+come the imports and IPython, which needs a socket of its own; then seccomp, the hook and the snapshot, before the first
+cell.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def _wall(settings: dict) -> int:
     if settings["walls"] is False:
         return 0
     from lic_lab.course.landlock import restrict
+    from lic_lab.course.seccomp import give_up_root
 
+    give_up_root()
     try:
         return restrict(settings["read"], [settings["own"], os.devnull])
     except OSError:  # forbidden in some containers: the hook is left
@@ -73,12 +76,14 @@ def _load(assignment: str) -> None:
 def _watch(settings: dict, ledger: int) -> None:
     """Put the hook up, and look at every statement of a cell whether the judges are what they were."""
     from lic_lab.course.guard import arm
+    from lic_lab.course.seccomp import stay_alone
     from lic_lab.course.unchanged import Snapshot
 
     write, as_json, exit_now = os.write, json.dumps, os._exit
 
     def tell(words: str) -> None:
-        write(ledger, as_json({"tried": words}).encode() + b"\n")
+        write(ledger, as_json({"tried": words[:200]}).encode() + b"\n")
+        exit_now(71)  # at once: what is written down could else be made unreadable by the same answer
 
     snapshots: list[Snapshot] = []
 
@@ -89,10 +94,11 @@ def _watch(settings: dict, ledger: int) -> None:
             snapshots.append(Snapshot())
         if what := snapshots[0].changed():
             tell(f"change what judges it: {what}")
-            exit_now(71)
 
     for name in ("hashlib", "shutil", "tempfile", "subprocess"):
         import_module(name)
+    if settings["walls"]:
+        stay_alone()
     arm([settings["own"]], settings["hidden"], settings["libraries"], tell)
     sys.addaudithook(before_statements)
 

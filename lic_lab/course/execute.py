@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_output
 
 from lic_lab.course.kernel import Cell, ContainedKernel, cell
 from lic_lab.course.limits import MIB, Limits, Watch
-from lic_lab.course.marks import gives_points, grade_id, is_answer
+from lic_lab.course.marks import gives_points, grade_id, is_answer, one_line
 from lic_lab.errors import LicLabError
 
 QUIET = logging.getLogger("lic_lab.course.execute")
@@ -31,7 +31,10 @@ def run_contained(notebook, assignment: str, hidden: Iterable[Path], limits: Lim
     with cell() as private:
         private.furnish(assignment, hidden, limits, walls)
         died = _Client(notebook, private, limits).run()
-        tried = [note["tried"] for note in private.notes() if "tried" in note]
+        notes = private.notes()
+    tried = [one_line(note["tried"]) for note in notes if "tried" in note]
+    if not died and not any("walls" in note for note in notes):
+        tried.append("take away the notes on what it did")
     notebook.cells.pop()
     eaten = any(output.get("ename") == "MemoryError" for one in notebook.cells for output in one.get("outputs", ()))
     if tried:
@@ -69,9 +72,12 @@ class _Client(NotebookClient):
         return self._guard.reason if self._guard else ""
 
     def process_message(self, msg, cell, cell_index):
-        """Take an output of a cell, as long as there is not too much of it; widgets have nobody to speak to."""
-        if msg["msg_type"].startswith("comm") or not self._guard.printed(_size(msg["content"])):
+        """Take an output of a cell, as long as there is not too much; widgets have nobody to speak to."""
+        kind = msg["msg_type"]
+        if kind.startswith("comm") or not self._guard.printed(_size(msg["content"])):
             return None
+        if kind in ("clear_output", "update_display_data") and gives_points(cell):
+            return None  # nothing that was shown where points are given is taken back
         return super().process_message(msg, cell, cell_index)
 
     def _enter(self, cell, cell_index: int) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from lic_lab.course.collect import Submission, collect
 from lic_lab.course.folder import Course
 from lic_lab.course.limits import Limits
-from lic_lab.course.marks import gives_points, grade_id, read_notebook, task_of, task_points
+from lic_lab.course.marks import gives_points, grade_id, one_line, read_notebook, task_of, task_points
 from lic_lab.course.scores import FAILED, GRADED, ZERO, Score, read_scores, write_scores
 from lic_lab.errors import LicLabError
 
@@ -42,12 +42,17 @@ def grade(
 ) -> Grading:
     """Collect and grade the submissions of a course, and write scores.csv and the feedback.
 
+    What is graded already and has not changed is not run again; marks that were given to it by hand are taken over.
+
     submissions: a folder as `collect` takes it; None grades what was collected before.   assignments: names as "A1";
     None takes all that were released.   again: also what is graded already and has not changed.   workers: kernels at
     a time.   walls: whether to use Landlock where the system has it.   progress: is told (done, total, doing).
     Raises LicLabError for a folder that is no course.
     """
+    from lic_lab.course.kernel import clear_leftovers, stop_all
+
     course = Course.at(folder)
+    clear_leftovers()
     wanted = course.assignments() if assignments is None else [name.upper() for name in assignments]
     if unknown := [name for name in wanted if name not in course.assignments()]:
         raise LicLabError(f"{unknown[0]} was not released: there are {', '.join(course.assignments()) or 'none'}")
@@ -67,8 +72,13 @@ def grade(
                 if progress:
                     progress(count, len(new), f"{fresh[-1].student} {fresh[-1].assignment}")
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_all()  # what is half graded is not in the table, and graded next time
             raise
+    for one in filed:
+        if one not in new:
+            scores[one.student, one.assignment] = grader.look_again(one, scores[one.student, one.assignment])
+    write_scores(course.scores, scores)
     shown = [scores[one.student, one.assignment] for one in filed]
     return Grading(shown, fresh, left_out)
 
@@ -83,6 +93,13 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
+def _first(error: BaseException) -> str:
+    """What an error says that nbgrader raised another one for."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    return str(error) if isinstance(error, LicLabError) else f"nbgrader stopped ({type(error).__name__}: {error})"
+
+
 @contextmanager
 def _inside(folder: Path):
     """Be in the course's folder: nbgrader goes there and back for each notebook, and several run at a time."""
@@ -92,6 +109,13 @@ def _inside(folder: Path):
         yield
     finally:
         os.chdir(before)
+
+
+def _seal(page: Path) -> None:
+    """Let a page of feedback run no program and load nothing, as a student's output and text are in it as they were."""
+    allowed = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    head = f'<head><meta http-equiv="Content-Security-Policy" content="{allowed}">'
+    page.write_text(page.read_text("utf-8").replace("<head>", head, 1), "utf-8")
 
 
 @dataclass(frozen=True)
@@ -121,10 +145,11 @@ class _Grader:
         except LicLabError as error:
             return replace(score, status=FAILED, reason=str(error))
         except Exception as error:
-            return replace(score, status=FAILED, reason=f"nbgrader stopped ({type(error).__name__}: {error})")
+            why = one_line(_first(error))
+            return replace(score, status=FAILED, reason=f"{why}; {self.course.root / 'nbgrader.log'} says more")
 
     def _grade(self, one: Submission, score: Score) -> Score:
-        from nbgrader.converters import Autograde, GenerateFeedback
+        from nbgrader.converters import Autograde
         from nbgrader.preprocessors import Execute
 
         from lic_lab.course.mend import Mend
@@ -139,13 +164,33 @@ class _Grader:
         grader.sanitize_preprocessors = [mender, *grader.sanitize_preprocessors]
         grader.autograde_preprocessors = [run if step is Execute else step for step in grader.autograde_preprocessors]
         grader.start()
-        pages = GenerateFeedback(coursedir=view, config=course.config, log=course.log)
-        pages.force = True
-        pages.start()
+        self._write_feedback(one)
         points = self._points(one)
         said = run.reason or "; ".join([*remarks, *run.remarks])
         total = sum(points.values())
         return replace(score, tasks=points, total=total, status=ZERO if run.reason else GRADED, reason=said)
+
+    def look_again(self, one: Submission, score: Score) -> Score:
+        """The score of a submission that is graded already, with what was marked by hand in the gradebook since."""
+        from nbgrader.api import MissingEntry
+
+        try:
+            points = self._points(one)
+        except MissingEntry:  # nothing that could be read was handed in
+            return score
+        if points == score.tasks:
+            return score
+        self._write_feedback(one)
+        return replace(score, tasks=points, total=sum(points.values()))
+
+    def _write_feedback(self, one: Submission) -> None:
+        from nbgrader.converters import GenerateFeedback
+
+        course, view = self.course, self.course.nbgrader(one.assignment, one.student)
+        pages = GenerateFeedback(coursedir=view, config=course.config, log=course.log)
+        pages.force = True
+        pages.start()
+        _seal(course.feedback(one.student, one.assignment))
 
     def _points(self, one: Submission) -> dict[str, float]:
         """Task -> points, as nbgrader has them in the gradebook."""

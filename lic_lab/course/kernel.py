@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import sys
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
+import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Any
@@ -39,6 +41,10 @@ SYSTEM = (
     "/sys/fs/cgroup",
     "/dev/urandom",
 )
+
+
+LIVE: set[str] = set()
+"""The marks of the cells that are in use in this process."""
 
 
 class Cell:
@@ -102,16 +108,33 @@ class Cell:
 @contextmanager
 def cell() -> Iterator[Cell]:
     """A private folder, taken away in the end with every process that was started from it."""
-    outer = Path(tempfile.mkdtemp(prefix="lic-")).resolve()
+    outer = Path(tempfile.mkdtemp(prefix=f"lic-{os.getpid()}-")).resolve()
     root, ledger = outer / "in", outer / "ledger"
     root.mkdir()
     ledger.touch(0o600)
     found = Cell(root.rename(outer / outer.name[4:]), ledger)
+    LIVE.add(found.root.name)
     try:
         yield found
     finally:
+        LIVE.discard(found.root.name)
         sweep(found.root.name)
         remove(outer)
+
+
+def stop_all() -> None:
+    """End the processes of all cells that are in use."""
+    for mark in tuple(LIVE):
+        sweep(mark)
+
+
+def clear_leftovers() -> None:
+    """Take away the folders, and end the processes, of graders that were killed before they could."""
+    for outer in Path(tempfile.gettempdir()).glob("lic-*-*"):
+        found = re.fullmatch(r"lic-(\d+)-\w+", outer.name)
+        if found and (outer / "ledger").is_file() and not psutil.pid_exists(int(found[1])):
+            sweep(outer.name[4:])
+            remove(outer)
 
 
 def remove(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 import time
 from contextlib import suppress
@@ -86,7 +87,7 @@ class Watch(threading.Thread):
             return f"{cell or 'its start'} took more memory than {limits.memory / MIB:g} MiB"
         if len(processes) > PROCESSES:
             return f"{cell} started more than {PROCESSES} processes"
-        if every and size_of(self._folder) > limits.disk:
+        if every and size_of(self._folder) + size_of_nameless(self._process.pid) > limits.disk:
             return f"{cell} wrote more than {limits.disk / MIB:g} MiB of files"
         return ""
 
@@ -110,6 +111,17 @@ def size_of(folder: Path) -> int:
     for path in folder.rglob("*"):
         with suppress(OSError):
             total += path.lstat().st_size
+    return total
+
+
+def size_of_nameless(pid: int) -> int:
+    """Bytes of the files that a process holds open and that no folder has a name for, where the system tells."""
+    total = 0
+    with suppress(OSError):
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found = path.stat()
+                total += found.st_size if stat.S_ISREG(found.st_mode) and not found.st_nlink else 0
     return total
 
 

@@ -57,3 +57,9 @@ def assignment_of(notebook) -> str | None:
     """The assignment that a notebook belongs to by the names of its cells, "A1"; None where they do not say."""
     heads = {id.partition("-")[0] for cell in notebook.cells if (id := grade_id(cell)) and "-" in id}
     return heads.pop() if len(heads) == 1 else None
+
+
+def one_line(text, most: int = 200) -> str:
+    """A text of a student's making as part of a line: without what steers a terminal, and no longer than `most`."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in str(text))
+    return plain if len(plain) <= most else plain[: most - 3] + "..."

@@ -7,7 +7,7 @@ from copy import deepcopy
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Any
 
-from lic_lab.course.marks import gives_points, grade_id, is_answer
+from lic_lab.course.marks import gives_points, grade_id, is_answer, one_line
 
 
 def mend(notebook, given) -> list[str]:
@@ -48,7 +48,9 @@ def _named(notebook, known: dict, remarks: list[str]) -> dict:
             continue
         if id is not None:
             remarks.append(
-                f"{id} was there twice; the first counts" if id in known else f"{id} is no cell of this assignment"
+                f"{id} was there twice; the first counts"
+                if id in known
+                else f"no cell of this assignment is named {one_line(id, 40)}"
             )
         cell.metadata.pop("nbgrader", None)
     return places

@@ -17,7 +17,8 @@ from lic_lab.errors import LicLabError
 HARDEST = 3
 """So many parts are listed as the hardest."""
 
-STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+STYLE = """:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 }
 th, td { padding: .2rem .8rem; text-align: left; border-bottom: 1px solid #d0d7de }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } svg { max-width: 30rem }"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import re
 from pathlib import Path
@@ -40,3 +41,26 @@ def hand_in(folder: Path, student: str, released: Path, cells: dict[str, str] | 
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(submission(released, cells), path)
     return path
+
+
+def all_rows(course: Path) -> dict[tuple[str, str], dict]:
+    """scores.csv: (assignment, student) -> row."""
+    with open(course / "scores.csv", encoding="utf-8", newline="") as file:
+        return {(row["assignment"], row["student"]): row for row in csv.DictReader(file)}
+
+
+def rows(course: Path) -> dict[str, dict]:
+    """scores.csv of a course with one assignment: student -> row."""
+    return {student: row for (_, student), row in all_rows(course).items()}
+
+
+def above(text: str, cells: dict[str, str]) -> dict[str, str]:
+    """Answers with something before the first; what starts with a definition comes behind it."""
+    first = min(cells)
+    parts = (cells[first], text) if text.startswith("def ") else (text, cells[first])
+    return cells | {first: "\n".join(parts)}
+
+
+def tasks(row: dict) -> dict[str, float]:
+    """Task -> points in a row."""
+    return {name: float(value) for name, value in row.items() if name[:1] in "AT" and name[1:2].isdigit() and value}

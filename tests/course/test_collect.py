@@ -54,6 +54,10 @@ def found(course, folder) -> tuple[list[str], list[str]]:
         "ada T1.ipynb",
         "T1_numbers-ada (1).ipynb",
         "ada.ipynb",
+        "ada_123456_assignsubmission_file_/T1_numbers.ipynb",
+        "ada_123456_assignsubmission_file_T1_numbers.ipynb",
+        "ada_LATE_12_345_T1_numbers-1.ipynb",
+        "-ada/T1_numbers.ipynb",
     ],
 )
 def test_a_student_is_the_first_folder_or_the_name_of_the_file(course, released, tmp_path, name):
@@ -79,12 +83,36 @@ def test_zip_files_are_read_and_names_in_them_lead_nowhere(course, released, tmp
     assert not list(tmp_path.glob("*.ipynb"))
 
 
+def test_one_name_in_two_ways_of_writing_letters_is_one_student(course, released, tmp_path):
+    for name in ("Jos\u00e9", "Jose\u0301"):
+        (tmp_path / "handed" / name).mkdir(parents=True)
+        (tmp_path / "handed" / name / "T1_numbers.ipynb").write_bytes(released.read_bytes())
+    assert found(course, tmp_path / "handed") == (["Jos\u00e9"], [])
+
+
+def test_a_zip_file_of_the_whole_class_is_graded_by_itself(course, released, tmp_path):
+    handed = tmp_path / "handed"
+    handed.mkdir()
+    with zipfile.ZipFile(handed / "class.zip", "w") as archive:
+        archive.writestr("ada/T1_numbers.ipynb", released.read_bytes())
+        archive.writestr("bob/T1_numbers.ipynb", released.read_bytes() + b"\n")
+    students, left_out = found(course, handed)
+    assert students == [] and left_out[0].endswith("if class holds the whole class, grade it by itself")
+    assert found(course, handed / "class.zip") == (["ada", "bob"], [])
+
+
+def test_a_folder_without_a_notebook_is_listed(course, tmp_path):
+    (tmp_path / "handed" / "eve").mkdir(parents=True)
+    (tmp_path / "handed" / "eve" / "answers.pdf").write_bytes(b"%PDF")
+    assert found(course, tmp_path / "handed") == ([], ["eve: no notebook is in it"])
+
+
 def test_two_different_notebooks_of_one_student_are_listed_and_none_is_taken(course, released, tmp_path):
     hand_in(tmp_path / "handed", "ada", released, RIGHT)
     (tmp_path / "handed" / "ada" / "second.ipynb").write_bytes(released.read_bytes())
     students, left_out = found(course, tmp_path / "handed")
     assert (students, len(left_out)) == ([], 1)
-    assert left_out[0].endswith("ada handed T1 in twice")
+    assert left_out[0].endswith("ada handed T1 in twice; keep one")
 
 
 def test_the_same_notebook_twice_is_one(course, released, tmp_path):

@@ -1,6 +1,6 @@
 """Right, partial, wrong and empty submissions get their points; hostile ones get nothing and damage nothing."""
 
-import csv
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,39 +12,17 @@ import pytest
 pytest.importorskip("nbgrader")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from submissions import answers, hand_in
-from tiny import RIGHT, hostile, write_assignment
+from submissions import above, hand_in, rows, tasks
+from tiny import RIGHT, hostile, mark, write_assignment
 
 from lic_lab.course import grading
 from lic_lab.course.grading import grade
+from lic_lab.course.kernel import clear_leftovers
 from lic_lab.course.limits import MIB, Limits
 from lic_lab.course.release import release
 from lic_lab.errors import LicLabError
 
-STRICT = Limits(seconds=6, minutes=2, memory=400 * MIB, disk=100 * MIB, output=4 * MIB)
-ASSIGNMENTS = ("A1", "A2", "A3", "A4", "A5")
-DRASTIC = ("exits", "loops", "eats-memory", "deletes-a-tree")
-
-
-def rows(course: Path) -> dict[str, dict]:
-    """scores.csv: student -> row."""
-    with open(course / "scores.csv", encoding="utf-8", newline="") as file:
-        return {row["student"]: row for row in csv.DictReader(file)}
-
-
-def above(text: str, cells: dict[str, str]) -> dict[str, str]:
-    """Answers with something before the first; what starts with a definition comes behind it."""
-    first = min(cells)
-    parts = (cells[first], text) if text.startswith("def ") else (text, cells[first])
-    return cells | {first: "\n".join(parts)}
-
-
-def tasks(row: dict) -> dict[str, float]:
-    """Task -> points in a row."""
-    return {name: float(value) for name, value in row.items() if name[:1] in "AT" and name[1:2].isdigit() and value}
-
-
-# ---- a small assignment: everything that can go wrong ----------------------------------------------------------------
+STRICT = Limits(seconds=4, minutes=2, memory=400 * MIB, disk=100 * MIB, output=4 * MIB)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +57,8 @@ def matrix(fresh, tmp_path_factory):
         path = hand_in(place / "handed", kind, released, above(text, RIGHT))
         if kind == "no-notebook":
             path.write_text('{"cells": [')
+        if kind == "half-a-letter":
+            path.write_text(path.read_text("utf-8").replace(r"\\ud800", r"\ud800"), "utf-8")
     before = {path: path.read_bytes() for path in [bait, *place.glob("handed/*/*"), *place.glob("course/source/*/*")]}
     grade(place / "course", place / "handed", limits=STRICT)
     return rows(place / "course"), kinds, before
@@ -143,14 +123,66 @@ def test_a_warning_in_a_right_answer_costs_nothing(tiny):
     assert rows(course)["anna"]["total"] == "5"
 
 
+def test_what_honest_notebooks_do_beside_the_tasks_costs_nothing(tiny):
+    course, handed, released = tiny
+    text = """import torch, numpy as np, matplotlib.pyplot as plt, warnings, lic_lab.check.tasks
+from IPython.display import clear_output
+%matplotlib inline
+np.seterr(all="ignore"); np.random.seed(3); warnings.simplefilter("ignore"); torch.manual_seed(1)
+plt.plot([1, 2]); plt.show()
+%time 2 + 2
+clear_output(); sum = 0; _ = 3
+try: 1 / 0
+except ZeroDivisionError: pass"""
+    hand_in(handed, "anna", released, above(text, RIGHT))
+    grade(course, handed, limits=Limits(memory=2048 * MIB))
+    assert (rows(course)["anna"]["total"], rows(course)["anna"]["reason"]) == ("5", "")
+
+
+def test_a_page_of_feedback_runs_no_program_of_a_student(tiny):
+    course, handed, released = tiny
+    text = "from IPython.display import HTML, display\ndisplay(HTML('<script>document.title = 1</script>'))"
+    hand_in(handed, "anna", released, above(text, RIGHT))
+    grade(course, handed, limits=STRICT)
+    page = (course / "feedback/anna/T1/T1_numbers.html").read_text("utf-8")
+    assert "<script>document.title = 1</script>" in page
+    policy = page.index("Content-Security-Policy")
+    assert "default-src 'none'" in page[policy : policy + 80] and policy < page.index("<script")
+
+
+def test_the_name_of_a_cell_that_nobody_gave_out_is_no_formula_in_the_table(tiny):
+    course, handed, released = tiny
+    path = hand_in(handed, "anna", released, RIGHT)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("1", metadata=mark("=1+1\x1b[31m\n" + 99 * "x")))
+    nbformat.write(notebook, path)
+    grade(course, handed, limits=STRICT)
+    reason = rows(course)["anna"]["reason"]
+    assert reason.startswith("no cell of this assignment is named =1+1 [31m xxx") and reason.isprintable()
+
+
+def test_folders_of_a_grader_that_was_killed_are_taken_away_and_those_of_others_are_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("lic-99999999-dead", f"lic-{os.getpid()}-alive", "lic-other-thing"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ledger").touch()
+    clear_leftovers()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"lic-{os.getpid()}-alive", "lic-other-thing"]
+
+
 @pytest.mark.parametrize(
     ("said", "text"),
     [
         ("T1-1-points did not come", "def double(n):\n    get_ipython().displayhook(3.0)\n    return 0"),
+        (
+            "T1-1-points did not come",
+            "from IPython.display import clear_output\ndef double(n):\n    get_ipython().displayhook(3.0)\n"
+            "    clear_output()\n    return 21",
+        ),
         ("", "def double(n):\n    raise SystemExit"),
         ("", "def double(n):\n    exit()"),
     ],
-    ids=["a result of its own", "leaving", "leaving IPython"],
+    ids=["a result of its own", "a result taken back", "leaving", "leaving IPython"],
 )
 def test_a_cell_that_does_not_come_to_its_one_number_gives_nothing(tiny, said, text):
     course, handed, released = tiny
@@ -187,6 +219,22 @@ def test_what_is_graded_and_unchanged_is_not_graded_again(tiny):
     assert len(grade(course, limits=STRICT, again=True).fresh) == 2
 
 
+def test_marks_given_by_hand_are_in_the_table_after_the_next_grading_and_stay(tiny):
+    from nbgrader.api import Gradebook
+
+    course, handed, released = tiny
+    hand_in(handed, "anna", released)
+    grade(course, handed, limits=STRICT)
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as book:
+        book.find_grade("T1-2-points", "T1_numbers", "T1", "anna").manual_score = 1.5
+        book.db.commit()
+    assert grade(course, limits=STRICT).fresh == []
+    assert (rows(course)["anna"]["T1.2"], rows(course)["anna"]["total"]) == ("1.5", "1.5")
+    assert "Score: 1.5 / 5.0" in (course / "feedback/anna/T1/T1_numbers.html").read_text("utf-8")
+    assert len(grade(course, limits=STRICT, again=True).fresh) == 1
+    assert rows(course)["anna"]["total"] == "1.5"
+
+
 def test_grading_goes_on_where_it_was_interrupted(tiny, monkeypatch):
     course, handed, released = tiny
     for student in ("anna", "bea", "zoe"):
@@ -214,53 +262,3 @@ def test_a_kernel_that_does_not_start_is_not_the_students_fault_and_is_tried_aga
 def test_an_assignment_that_was_not_released_is_refused(tiny):
     with pytest.raises(LicLabError, match="A1 was not released: there are T1"):
         grading.grade(tiny[0], assignments=["a1"])
-
-
-# ---- the assignments of the course -----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module", params=ASSIGNMENTS)
-def marked(request, tmp_path_factory):
-    """An assignment with the four honest kinds of submissions, graded by one command: (its answers, scores)."""
-    name, place = request.param, tmp_path_factory.mktemp(request.param)
-    given = answers(name)
-    made = release(place / "course", [name])[0]
-    for student, cells in (("right", given.RIGHT), ("partial", given.PARTIAL), ("wrong", given.WRONG), ("empty", {})):
-        hand_in(place / "handed", student, made.path, cells)
-    grade(place / "course", place / "handed", limits=Limits(seconds=180))
-    return given, rows(place / "course")
-
-
-def test_right_answers_earn_all_points(marked):
-    row = marked[1]["right"]
-    assert (row["total"], row["maximum"], row["status"], row["reason"]) == ("20", "20", "graded", "")
-
-
-def test_partial_answers_earn_just_the_points_of_what_is_right(marked):
-    given, scores = marked
-    assert (tasks(scores["partial"]), scores["partial"]["status"]) == (given.PARTIAL_POINTS, "graded")
-    assert 0 < float(scores["partial"]["total"]) < 20
-
-
-@pytest.mark.parametrize("student", ["wrong", "empty"])
-def test_wrong_and_empty_submissions_earn_nothing_and_are_no_offence(marked, student):
-    row = marked[1][student]
-    assert (row["total"], row["status"]) == ("0", "graded")
-    assert set(tasks(row).values()) == {0}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ASSIGNMENTS)
-def test_hostile_submissions_to_an_assignment_are_worth_nothing(name, tmp_path):
-    given, handed = answers(name), tmp_path / "handed"
-    made = release(tmp_path / "course", [name])[0]
-    kinds = hostile(tmp_path / "bait", handed / "right")
-    hand_in(handed, "right", made.path, given.RIGHT)
-    for kind in DRASTIC:
-        hand_in(handed, kind, made.path, above(kinds[kind][0], given.RIGHT))
-    grade(tmp_path / "course", handed, limits=Limits(seconds=120, memory=2048 * MIB))
-    found = rows(tmp_path / "course")
-    assert found.pop("right")["total"] == "20"
-    assert {
-        kind: (row["total"], kinds[kind][1].split()[0] in row["reason"]) for kind, row in found.items()
-    } == dict.fromkeys(DRASTIC, ("0", True))

@@ -1,12 +1,14 @@
 """What an answer may not do is refused in words, in a process of its own, and what counts is written down."""
 
 import json
+import platform
 import subprocess
 import sys
 
 import pytest
 
 from lic_lab.course.landlock import version
+from lic_lab.course.seccomp import CALLS
 
 GUARDED = """
 import json, os, sys
@@ -36,6 +38,28 @@ try:
     print("done")
 except PermissionError:
     print("refused")
+"""
+
+ALONE = """
+import ctypes, os, socket, threading
+from lic_lab.course.seccomp import stay_alone
+go = threading.Event()
+def act():
+    go.wait()
+    try:
+        {act}
+        print("done")
+    except PermissionError:
+        print("refused", flush=True)
+early = threading.Thread(target=act)
+early.start()
+assert stay_alone()
+socket.socketpair()
+thread = threading.Thread(target=print, args=("threads and local sockets work",), kwargs=dict(flush=True))
+thread.start(); thread.join()
+go.set()
+early.join()
+act()
 """
 
 COUNTED = {
@@ -143,6 +167,18 @@ def test_the_wall_refuses_by_the_system_what_no_hook_is_asked_about(places, act)
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     assert said == "refused\n"
     assert places[2].read_text() == "precious"
+
+
+@pytest.mark.skipif(platform.machine() not in CALLS or sys.platform != "linux", reason="needs Linux's seccomp")
+@pytest.mark.parametrize(
+    "act",
+    ["os.fork()", "os.execv('/bin/true', ['true'])", "os.posix_spawn('/bin/true', ['true'], {})", "socket.socket()",
+     "socket.socket(type=socket.SOCK_DGRAM)", "ctypes.CDLL(None).fork() == -1 and os.fork()"],
+)  # fmt: skip
+def test_nothing_starts_a_process_or_reaches_the_network_in_threads_that_ran_before_either(act):
+    code = ALONE.format(act=act)
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert said == "threads and local sockets work\nrefused\nrefused\n"
 
 
 @pytest.mark.skipif(not version(), reason="needs Linux with Landlock")

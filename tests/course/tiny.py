@@ -90,5 +90,41 @@ def hostile(bait, another) -> dict[str, tuple[str, str]]:
             "plain.for_type(float, lambda *n: n[1].text('3'))",
             "the way results are shown",
         ),
+        "changes-what-runs": (
+            "steps = get_ipython().input_transformers_cleanup\n"
+            "steps.append(lambda lines: ['3.0'] if 'judged' in str(lines) else lines)",
+            "the way results are shown",
+        ),
+        "changes-what-is-sent": (
+            "session = get_ipython().kernel.session\nsession.send = lambda *n, send=session.send, **k: send(*n, **k)",
+            "the way results are shown",
+        ),
+        "brings-its-own-built-ins": (
+            "import builtins\n__builtins__ = vars(builtins) | {'float': lambda n: 3.0}",
+            "the way results are shown",
+        ),
+        "rewrites-numpy": (
+            "import numpy\nnumpy.allclose.__wrapped__.__code__ = (lambda a, b, r=0, t=0, equal_nan=0: True).__code__",
+            "numpy.allclose was changed",
+        ),
+        "gives-the-judge-another-class": (
+            "import types, lic_lab.check.tasks as t\nt.__class__ = type('Mine', (types.ModuleType,), {})",
+            "lic_lab.check.tasks was replaced",
+        ),
+        "deletes-and-cuts-the-notes-off": (
+            f"import os\ntry: os.remove({bait})\nexcept OSError: pass\n"
+            "for n in range(3, 99):\n    try: os.ftruncate(n, 0)\n    except OSError: pass",
+            "delete",
+        ),
+        "cuts-the-notes-off": (
+            "import os\nfor n in range(3, 99):\n    try: os.ftruncate(n, 0)\n    except OSError: pass",
+            "take away the notes",
+        ),
+        "fills-the-disk-with-files-without-names": (
+            "import os, time\nopen_files = [open(str(i), 'wb', 0) for i in range(4)]\n"
+            "for i, file in enumerate(open_files): os.remove(str(i)); file.write(bytes(2**25))\ntime.sleep(60)",
+            "of files",
+        ),
+        "half-a-letter": ("word = '\\ud800'", "no notebook that can be read"),
         "no-notebook": ("", "no notebook that can be read"),
     }

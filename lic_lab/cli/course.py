@@ -43,9 +43,9 @@ def release(folder, assignments, source, force):
 @click.argument("folder", type=PATH, metavar="DIR")
 @click.argument("submissions", type=PATH, required=False)
 @click.option("--assignments", help="Names with commas between, as in A1,A3; without, all that were released.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=60, show_default=True, help="Of one cell.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=500, show_default=True, help="Of one cell.")
 @click.option(
-    "--minutes", type=click.FloatRange(0, min_open=True), default=10, show_default=True, help="Of a submission."
+    "--minutes", type=click.FloatRange(0, min_open=True), default=20, show_default=True, help="Of a submission."
 )
 @click.option("--memory", default="4G", show_default=True, help="Of a submission, as 4G or 800M.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Submissions at a time.")

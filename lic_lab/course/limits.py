@@ -18,10 +18,14 @@ PROCESSES = 16
 
 @dataclass(frozen=True)
 class Limits:
-    """seconds: of one cell.   minutes: of a submission.   memory, disk, output: bytes, of a submission in all."""
+    """seconds: of one cell.   minutes: of a submission.   memory, disk, output: bytes, of a submission in all.
 
-    seconds: float = 60
-    minutes: float = 10
+    A cell may take longer than all parts of any task together (`check.tasks`), so that an answer without an end costs
+    its part of a task, and only one outside of the parts costs the submission.
+    """
+
+    seconds: float = 500
+    minutes: float = 20
     memory: int = 4096 * MIB
     disk: int = 512 * MIB
     output: int = 16 * MIB

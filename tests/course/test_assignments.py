@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from submissions import above, all_rows, answers, hand_in, tasks
 from tiny import hostile
 
+from lic_lab.check import list_tasks
 from lic_lab.course.grading import grade
 from lic_lab.course.limits import MIB, Limits
 from lic_lab.course.release import release
@@ -28,7 +29,7 @@ def mark_honest(place: Path, kinds: dict[str, tuple[str, ...]]) -> dict[tuple[st
         for kind in kinds[made.assignment]:
             cells = {} if kind == "empty" else getattr(given, kind.upper())
             hand_in(place / "handed" / kind, made.assignment, made.path, cells)
-    grade(place / "course", place / "handed", limits=Limits(seconds=180))
+    grade(place / "course", place / "handed", limits=Limits())
     return all_rows(place / "course")
 
 
@@ -53,6 +54,12 @@ def marked(tmp_path_factory):
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kinds in QUICK.items() for kind in kinds])
 def test_right_answers_earn_all_partial_ones_a_part_and_wrong_or_no_answers_nothing(marked, name, kind):
     judge_honest(name, kind, marked[1][name, kind])
+
+
+@pytest.mark.parametrize("task", list_tasks(), ids=lambda task: task.id)
+def test_a_task_whose_every_part_runs_out_of_time_does_not_end_the_submission(task):
+    checked_and_graded = 2 * task.seconds * len(task.parts)
+    assert checked_and_graded < Limits().seconds
 
 
 @pytest.mark.slow

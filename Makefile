@@ -16,9 +16,9 @@ GOOD_PYTHON := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
 # One torch thread per process, as the processes fill the cores; one process per file, as its tests may share a browser.
-# Notebooks run with fewer slider stops (LIC_LAB_FAST).
+# Notebooks run with fewer slider stops (LIC_LAB_FAST); those of assignments are run by tests/course/test_solutions.py.
 PYTEST := OMP_NUM_THREADS=1 LIC_LAB_FAST=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
-          --nbmake --nbmake-timeout=600 tests notebooks
+          --nbmake --nbmake-timeout=600 --ignore notebooks/assignments tests notebooks
 
 .DEFAULT_GOAL := help
 .PHONY: help install lab demo test test-slow notebooks readme results results-ablation results-stereo site course lint clean

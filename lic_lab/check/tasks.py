@@ -16,6 +16,7 @@ A student checks with one seed and is graded with another: the same claims, othe
 
 from __future__ import annotations
 
+import signal
 import threading
 import zlib
 from _thread import interrupt_main
@@ -156,6 +157,7 @@ def within(seconds: float) -> Iterator[None]:
         late.set()
         interrupt_main()
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background Ctrl-C is ignored: not here
     timer = threading.Timer(seconds, stop)
     timer.daemon = True
     timer.start()
@@ -169,3 +171,4 @@ def within(seconds: float) -> Iterator[None]:
         timer.cancel()
         with suppress(KeyboardInterrupt) if late.is_set() else nullcontext():
             timer.join()  # an interruption on its way must arrive here and not in what comes next
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)

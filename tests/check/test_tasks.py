@@ -1,5 +1,6 @@
 """A task earns points part by part; the same claims are held against other inputs with another seed."""
 
+import signal
 import threading
 import time
 
@@ -100,6 +101,21 @@ def test_an_endless_part_is_stopped_and_the_next_is_still_graded(capsys):
 
     assert grade("A99.1", endless) == 2.5
     assert "took longer than 0.2 seconds and was stopped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler])
+def test_an_endless_part_is_stopped_whatever_ctrl_c_does_and_that_stays_as_it_was(handler):
+    def endless():
+        while True:
+            pass
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with pytest.raises(NotYet, match="was stopped"), within(0.05):
+            endless()
+        assert signal.getsignal(signal.SIGINT) == handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_is_in_time_is_not_interrupted_afterwards():

@@ -285,7 +285,7 @@ def test_a_resumed_run_keeps_what_is_not_said_anew(pictures, tmp_path):
         ({"name": "charm", "switches": {}}, "is of model cmamba, not charm"),
         ({"seed": 1}, "has seed 0, not 1: choose another folder"),
         ({"steps": 1}, "has taken 2 steps already: give more than 1"),
-        ({"other": True}, r"is of data \['pictures0'\], not \['elsewhere'\]"),
+        ({"other": True}, r"is of data \['pictures\d+'\], not \['elsewhere'\]"),
     ],
 )
 def test_a_run_of_something_else_is_not_resumed(pictures, tmp_path, given, complaint):

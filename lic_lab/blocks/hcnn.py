@@ -102,6 +102,11 @@ class HCNN(nn.Sequential):
     def __init__(self, channels: int, *, kernels: tuple[int, ...] = (3, 5, 7), expand: int = 4):
         super().__init__(SplitChain(channels, kernels=kernels), MBConv(channels, expand=expand))
 
+    @property
+    def last(self) -> tuple[nn.Module, ...]:
+        chain, mix = self
+        return chain.fuse, mix.residual[-1]
+
 
 class LightUp(nn.Sequential):
     """Double rows and columns cheaply: 1x1, pixel shuffle, depthwise 5x5, 1x1.

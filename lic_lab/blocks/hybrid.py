@@ -59,6 +59,10 @@ class ContentAdaptive(nn.Module):
             self.squeeze, self.heads = nn.Linear(dim, hidden), nn.Linear(hidden, 2 * dim)
         self.project = nn.Conv2d(dim, dim, 1)
 
+    @property
+    def last(self) -> tuple[nn.Module, ...]:
+        return (self.project,)
+
     def forward(self, x: Map) -> Map:
         ssm, cnn = (path(x) if path else None for path in (self.ssm, self.cnn))
         if ssm is None or cnn is None:

@@ -119,6 +119,11 @@ class StateSpaceResidualBlock(nn.Module):
         self.far = nn.Sequential(ChannelNorm(far), SS2D(far, state=state, expand=expand)) if far else nn.Identity()
         self.fuse = nn.Conv2d(channels, channels, 1, bias=False) if fuse == "1x1" else ResidualFusion(channels)
 
+    @property
+    def last(self) -> tuple[nn.Module, ...]:
+        near, far = self.partition.sizes
+        return (*([self.near[-1]] if near else []), *([self.far[-1].out_proj] if far else []))
+
     def forward(self, x: Map) -> Map:
         near, far, choice = self.partition(x)
         return x + self.fuse(self.partition.merge(self.near(near), self.far(far), choice))

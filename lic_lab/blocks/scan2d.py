@@ -33,6 +33,10 @@ class BiScanBlock(nn.Module):
         self.merge = ExactLinear(2 * dim if self.behind else dim, dim)
         self.settle = ExactLayerNorm(dim)
 
+    @property
+    def last(self) -> tuple[nn.Module, ...]:
+        return (self.settle,)
+
     def forward(self, x: Map) -> Map:
         tokens = self.norm(x.flatten(2).transpose(1, 2))  # (b, l, dim), row by row
         readings = [self.ahead(tokens)]
@@ -99,6 +103,10 @@ class VSSBlock(nn.Module):
         super().__init__()
         self.norm, self.ss2d = ChannelNorm(dim), SS2D(dim, state=state, expand=expand, routes=routes)
         self.mlp = feed_forward(dim, mlp) if mlp else None
+
+    @property
+    def last(self) -> tuple[nn.Module, ...]:
+        return (self.ss2d.out_proj, *([self.mlp[-1]] if self.mlp else []))
 
     def forward(self, x: Map) -> Map:
         x = x + self.ss2d(self.norm(x))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from lic_lab.blocks.exact import exact_conv, is_coding
+from lic_lab.blocks.exact import ChannelNorm, exact_conv, is_coding
 from lic_lab.errors import LicLabError
 from lic_lab.ops import exact
 from lic_lab.types import Map
@@ -134,14 +134,17 @@ class RowAttention(LinearAttention):
     """Give every position a mixture of the values of its own row, weighed by how alike query and key are.
 
     Per head: softmax over the row of q^T k / sqrt(d). In a rectified pair a point keeps its row, so this is where its
-    twin is; the cost grows with the width of a row. Shapes and arguments as `LinearAttention`; not for coding.
+    twin is; the cost grows with the width of a row. Shapes and arguments as `LinearAttention`. Exact on float64 input.
     Source: Woedlinger et al., "ECSIC: epipolar cross attention for stereo image compression", WACV 2024, Sec. 3.
     """
 
     def forward(self, query: Map, key: Map, value: Map) -> Map:
         heads = self.ask(query), self.offer(key), self._heads(self.value(value))  # each (b, heads, d, l)
-        rows = (rearrange(x, "b n d (h w) -> (b h) n w d", w=query.shape[-1]) for x in heads)
-        answer = F.scaled_dot_product_attention(*rows, scale=1.0)
+        q, k, v = (rearrange(x, "b n d (h w) -> (b h) n w d", w=query.shape[-1]) for x in heads)
+        if is_coding(query, self.query.weight):
+            answer = exact.matmul(exact.softmax(exact.matmul(q, k.mT), -1), v)
+        else:
+            answer = F.scaled_dot_product_attention(q, k, v, scale=1.0)
         return self.merge(rearrange(answer, "(b h) n w d -> b (n d) h w", b=len(query)))
 
     def ask(self, query: Map) -> Tensor:
@@ -188,3 +191,29 @@ class MutualAttention(nn.Module):
         a = self.branch_a(own, other, other)
         b = self.branch_b(own if self.query == "own" else other, other, own)
         return x + self.refine(torch.cat([self.self_a(a, a, a), self.self_b(b, b, b), own], dim=1))
+
+
+class ViewExchange(nn.Module):
+    """Add to each view of a pair what the other one shows, by the two branches of `MutualAttention` and no more.
+
+    f = norm(x).   Branch A looks along the row of the other view, branch B gathers the own values where the other
+    view's keys point.   x + W2 LeakyReLU(W1 [A, B, f]), (2b, dim, h, w) -> same. Exact on float64 input.
+    Source: BiSIC, arXiv 2407.10632. Ours: rows for branch A, and no self-attention behind the branches, whose mixtures
+    of the whole map leave little of what a row has found; a ninth of the weights at depth 1.
+    """
+
+    def __init__(self, dim: int, *, heads: int = 2):
+        super().__init__()
+        self.norm = ChannelNorm(dim)
+        self.branch_a, self.branch_b = RowAttention(dim, heads=heads), LinearAttention(dim, heads=heads)
+        self.refine = nn.Sequential(exact_conv(3 * dim, dim, 1), nn.LeakyReLU(), exact_conv(dim, dim, 1))
+
+    @property
+    def last(self) -> tuple[nn.Module, ...]:
+        return (self.refine[-1],)
+
+    def forward(self, x: Map) -> Map:
+        own = self.norm(x)
+        other = other_view(own)
+        found = self.branch_a(own, other, other), self.branch_b(own, other, own)
+        return x + self.refine(torch.cat([*found, own], dim=1))

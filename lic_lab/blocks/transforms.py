@@ -9,6 +9,7 @@ from torch import nn
 
 from lic_lab.blocks.conv import down, up
 from lic_lab.blocks.gdn import GDN
+from lic_lab.blocks.graft import as_identity
 from lic_lab.blocks.shortcut import DCTShortcut
 from lic_lab.errors import LicLabError
 
@@ -46,6 +47,14 @@ def conv_analysis(widths: tuple[int, ...], latent: int, *, shortcut: str | None 
 def conv_synthesis(widths: tuple[int, ...], latent: int, *, shortcut: str | None = None) -> nn.Module:
     """Map a latent to a picture, the mirror of `conv_analysis`: (b, latent, h/16, w/16) -> (b, 3, h, w)."""
     return staged_synthesis(widths, latent, lambda _, width: [GDN(width, inverse=True)], shortcut=shortcut)
+
+
+def grafted(stage: Stage, *, inverse: bool = False) -> Stage:
+    """Put the blocks of a stage behind GDN, as the identity at first.
+
+    A staged transform of these begins as `conv_analysis` or, `inverse`, as `conv_synthesis` of the same widths.
+    """
+    return lambda i, width: [GDN(width, inverse=inverse), *map(as_identity, stage(i, width))]
 
 
 def with_shortcut(deep: nn.Sequential, latent: int, shortcut: str | None, *, inverse: bool) -> nn.Module:

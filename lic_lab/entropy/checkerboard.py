@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from lic_lab.blocks.exact import exact_conv
-from lic_lab.entropy.slices import corrected, mean_scale, residual_network
+from lic_lab.blocks.graft import as_identity
+from lic_lab.entropy.slices import SliceContext, SliceStep, conv_features, corrected, mean_scale, residual_network
 from lic_lab.entropy.wires import Wire
 from lic_lab.ops import exact
-from lic_lab.ops.checkerboard import merge, split
+from lic_lab.ops.checkerboard import beside, merge, split
 from lic_lab.types import Map
 
 
@@ -36,6 +39,69 @@ class LocalGlobal(nn.Module):
         if self.gate:
             near = near * exact.sigmoid(self.gate(far))
         return self.fuse(torch.cat([near, far], dim=1))
+
+
+class AddNeighbours(nn.Module):
+    """Add to the features of every position what its four neighbours say.
+
+    features (b, width, h, w), known (b, size, h, w), zero where nothing is known yet -> (b, width, h, w).
+    gated: see `LocalGlobal`.
+    """
+
+    def __init__(self, size: int, width: int, *, gated: bool = False):
+        super().__init__()
+        self.near, self.say = exact_conv(4 * size, width, 1), exact_conv(width, width, 1)
+        self.gate = exact_conv(width, width, 1) if gated else None
+
+    @property
+    def last(self) -> tuple[nn.Module, ...]:
+        return (self.say,)
+
+    def forward(self, features: Map, known: Map) -> Map:
+        near = self.near(beside(known))
+        if self.gate:
+            near = near * exact.sigmoid(self.gate(features))
+        return features + self.say(F.leaky_relu(near + features, 0.01))
+
+
+class SecondLook(SliceStep):
+    """Code a slice in two passes of one network: the others' features are told of the anchors, and looked over anew.
+
+    Shapes as `SliceStep`. It begins as `conv_step` with the same `hidden`, and can go on from its weights.
+    far: looks over all positions, (b, hidden[1], h, w) -> same; one for all slices, kept by the context.
+    gated: see `AddNeighbours`.
+    """
+
+    def __init__(self, inputs: int, size: int, *, hidden: tuple[int, int], far: nn.Module, gated: bool = False):
+        super().__init__(conv_features(inputs, hidden), hidden[1], size)
+        self.told = as_identity(AddNeighbours(size, hidden[1], gated=gated))
+        self.far = (far,)  # in a tuple: the context owns it, and its weights count once
+
+    def forward(self, y: Map | None, seen: Map, wire: Wire) -> Map:
+        y_anchors, y_others = (None, None) if y is None else split(y)  # each (b, size, positions)
+        features = self.features(seen)
+        mean, scale = (split(p)[0] for p in self.params(self.far[0](features)).chunk(2, dim=1))
+        anchors = wire.gaussian(y_anchors, mean, scale)
+        features = self.far[0](self.told(features, _alone(anchors, seen.shape[-2:])))
+        mean, scale = (split(p)[1] for p in self.params(features).chunk(2, dim=1))
+        y_hat = merge(anchors, wire.gaussian(y_others, mean, scale), seen.shape[-2:])
+        return corrected(self.residual, features, y_hat)
+
+
+class ReadAgain(SliceContext):
+    """Code the latent in slices of `SecondLook`, all of them looking far with one module.
+
+    Arguments as `SliceContext` and `SecondLook`; far(width) makes the module, which begins as the identity; None looks
+    no further than the convolutions.
+    """
+
+    def __init__(
+        self, slices: tuple[int, ...], features: int, *, hidden: tuple[int, int],
+        far: Callable[[int], nn.Module] | None, gated: bool = False,
+    ):  # fmt: skip
+        shared = as_identity(far(hidden[1])) if far else nn.Identity()
+        super().__init__(slices, features, partial(SecondLook, hidden=hidden, far=shared, gated=gated))
+        self.far = shared
 
 
 class CheckerboardStep(nn.Module):
@@ -65,9 +131,13 @@ class CheckerboardStep(nn.Module):
         mean, scale = (split(p)[0] for p in self.first_params(self.first(seen)).chunk(2, dim=1))
         anchors = wire.gaussian(y_anchors, mean, scale)
 
-        count = size[0] * size[1] - anchors.shape[-1]
-        known = merge(anchors, anchors.new_zeros(*anchors.shape[:2], count), size)  # zeros where nothing is known yet
-        features = self.second(seen, known)
+        features = self.second(seen, _alone(anchors, size))
         mean, scale = (split(p)[1] for p in self.second_params(features).chunk(2, dim=1))
         y_hat = merge(anchors, wire.gaussian(y_others, mean, scale), size)
         return corrected(self.residual, features, y_hat)
+
+
+def _alone(anchors: Tensor, size: tuple[int, int]) -> Map:
+    """Put the anchors on a map, with zeros where nothing is known yet: (b, c, ceil(hw/2)) -> (b, c, h, w)."""
+    count = size[0] * size[1] - anchors.shape[-1]
+    return merge(anchors, anchors.new_zeros(*anchors.shape[:2], count), size)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from lic_lab.blocks.exact import exact_conv
+from lic_lab.blocks.graft import as_identity
 from lic_lab.entropy.wires import Wire
 from lic_lab.types import Map
 
@@ -104,9 +105,22 @@ def mean_scale(width: int, size: int, kernel: int = 1) -> nn.Module:
     return params
 
 
-def conv_step(inputs: int, size: int, *, hidden: tuple[int, int], kernels: tuple[int, int, int]) -> SliceStep:
-    """Make a step whose features are two convolutions: the channel-conditional model of Minnen and Singh, Fig. 3."""
-    features = nn.Sequential(
+def conv_step(
+    inputs: int, size: int, *, hidden: tuple[int, int], kernels: tuple[int, int, int] = (3, 3, 1),
+    mixer: Callable[[int], nn.Module] | None = None,
+) -> SliceStep:  # fmt: skip
+    """Make a step whose features are two convolutions: the channel-conditional model of Minnen and Singh, Fig. 3.
+
+    mixer(width): makes a block behind them that looks further, and begins as the identity.
+    """
+    features = conv_features(inputs, hidden, kernels[:2])
+    if mixer:
+        features.append(as_identity(mixer(hidden[1])))
+    return SliceStep(features, hidden[1], size, kernel=kernels[2])
+
+
+def conv_features(inputs: int, hidden: tuple[int, int], kernels: tuple[int, int] = (3, 3)) -> nn.Sequential:
+    """Make two convolutions, each with a LeakyReLU: (b, inputs, h, w) -> (b, hidden[1], h, w)."""
+    return nn.Sequential(
         exact_conv(inputs, hidden[0], kernels[0]), nn.LeakyReLU(),
         exact_conv(hidden[0], hidden[1], kernels[1]), nn.LeakyReLU())  # fmt: skip
-    return SliceStep(features, hidden[1], size, kernel=kernels[2])

@@ -26,6 +26,10 @@ class ConvMixer(nn.Module):
         self.local = nn.Sequential(exact_conv(dim, dim, 7, groups=dim), nn.LeakyReLU(), exact_conv(dim, dim, 1))
         self.mlp = feed_forward(dim, mlp) if mlp else None
 
+    @property
+    def last(self) -> tuple[nn.Module, ...]:
+        return (self.local[-1], *([self.mlp[-1]] if self.mlp else []))
+
     def forward(self, x: Map) -> Map:
         x = x + self.local(x)
         return x + self.mlp(x) if self.mlp else x

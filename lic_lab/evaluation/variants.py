@@ -53,7 +53,7 @@ def equal_work(switch: str, most: int, **switches) -> Callable[[Sizes], dict]:
     """
 
     def find(sizes: Sizes) -> dict:
-        if sizes.costs is None:
+        if sizes.costs is None or sizes.given.get("trunk"):  # a trunk has the widths that it has
             return {}
         goal, low, high = sizes.decode_kmac(), 1, most * sizes.given[switch]
         work = {width: sizes.decode_kmac(**switches, **{switch: width}) for width in (low, high)}
@@ -132,10 +132,10 @@ VARIANTS: dict[str, dict[str, Mapping | Callable[[Sizes], Mapping]]] = {
 def variants(name: str, preset: str = "tiny", *, costs: Costs | None = None) -> dict[str, dict]:
     """Give the variants of a model at one size: {"full": {}, "no-context": {"context": "none"}, ...}.
 
-    Variants that the preset is already are left out; so are those of equal work where no `costs` count it. Raises
-    LicLabError for names that do not exist.
+    Variants that the preset is already are left out, and those whose switches have no part in it; so are those of equal
+    work where no `costs` count it. Raises LicLabError for names that do not exist.
     """
-    build(name, preset)  # refuses wrong names
+    full = repr(build(name, preset))  # refuses wrong names
     make = known()[name][preset]
     bound = inspect.signature(make.func).bind(*make.args, **make.keywords)
     bound.apply_defaults()
@@ -143,7 +143,8 @@ def variants(name: str, preset: str = "tiny", *, costs: Costs | None = None) -> 
     found = {FULL: {}}
     for variant, wanted in VARIANTS.get(name, {}).items():
         switches = wanted(sizes) if callable(wanted) else dict(wanted)
-        if any(sizes.given[switch] != value for switch, value in switches.items()):
+        differs = any(sizes.given[switch] != value for switch, value in switches.items())
+        if differs and not (sizes.given.get("trunk") and repr(build(name, preset, **switches)) == full):
             found[variant] = dict(switches)
     return found
 

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from lic_lab.blocks.conv import down
 from lic_lab.blocks.hcnn import DSC, HCNN, LightUp, normalise
 from lic_lab.blocks.post_filter import PostFilter
-from lic_lab.blocks.transforms import with_shortcut
+from lic_lab.blocks.transforms import grafted, staged_analysis, with_shortcut
 from lic_lab.blocks.wavelet import DWAN
+from lic_lab.entropy.checkerboard import ReadAgain
 from lic_lab.entropy.hyper import MeanScale, latent_model
 from lic_lab.entropy.raster import ScanRasterContext
 from lic_lab.entropy.slices import SliceContext
-from lic_lab.entropy.ssm_context import two_pass_step
+from lic_lab.entropy.ssm_context import mixer, two_pass_step
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.types import Image, Map
@@ -35,7 +36,9 @@ class Asymmetric(Codec):
     code itself has 3.13 M parameters (12.5 MB), of which 1.17 M never get a gradient.
     widths, expand: channels and MBConv expansion at 1/2, 1/4, 1/8.   decoder: channels at 1/16, 1/8, 1/4, 1/2 and 1.
     context: "ssm", "ssm-raster", "conv" or "none".   norm: "ln-prelu" or "gdn".   hyperprior: False leaves z out.
-    attention, post_filter: False leaves out the gate on y, or the filter on y_hat.
+    attention, post_filter: False leaves out the gate on y, or the filter on y_hat.   trunk: hidden widths of `Charm`'s
+    slices, to begin with that codec's analysis and entropy model: stages and scan are added to them and start as the
+    identity (`blocks.graft`), while the light synthesis is its own; `features` has a third width then.
     """
 
     code = 5
@@ -46,13 +49,18 @@ class Asymmetric(Codec):
         self, widths=(128, 128, 128), latent=192, hyper=128, features=(128, 192), decoder=(128, 96, 64, 32, 16),
         *, expand=(4, 2, 4), slices=(16, 16, 32, 64, 64), context_width=84, state=16,
         attention=True, post_filter=True, norm="ln-prelu", context="ssm", hyperprior=True,
-        lambdas=(0.0130,), shortcut=None,
+        trunk=None, lambdas=(0.0130,), shortcut=None,
     ):  # fmt: skip
         super().__init__(latent, lambdas)
-        self.analysis = hcnn_analysis(widths, latent, expand=expand, norm=norm, shortcut=shortcut)
+        if trunk:
+            stage = grafted(lambda i, width: [HCNN(width, expand=expand[i])])
+            self.analysis = staged_analysis(widths, latent, stage, shortcut=shortcut)
+        else:
+            self.analysis = hcnn_analysis(widths, latent, expand=expand, norm=norm, shortcut=shortcut)
         self.attention = DWAN(latent) if attention else None
-        entropy = decoded_context(context, slices, 2 * latent, width=context_width, state=state)
-        self.latent = latent_model(latent, hyper, (*features, 2 * latent), entropy, hyperprior=hyperprior)
+        features = (*features[:2], features[2] if trunk and context in ("ssm", "conv") else 2 * latent)
+        entropy = decoded_context(context, slices, features[2], width=context_width, state=state, trunk=trunk)
+        self.latent = latent_model(latent, hyper, features, entropy, hyperprior=hyperprior)
         self.post_filter = PostFilter(latent) if post_filter else None
         self.synthesis = light_synthesis(decoder, latent, norm=norm, shortcut=shortcut)
 
@@ -97,7 +105,9 @@ def light_synthesis(
     return with_shortcut(deep, latent, shortcut, inverse=True)
 
 
-def decoded_context(kind: str, slices: tuple[int, ...], features: int, *, width: int, state: int) -> nn.Module:
+def decoded_context(
+    kind: str, slices: tuple[int, ...], features: int, *, width: int, state: int, trunk: tuple[int, int] | None = None
+) -> nn.Module:
     """Make slices of two passes, the neighbours' word weighed by what a scan saw of everything decoded.
 
     kind: "ssm" scans there and back, "conv" looks 7x7 far instead, "none" takes the hyper features for parameters;
@@ -109,6 +119,9 @@ def decoded_context(kind: str, slices: tuple[int, ...], features: int, *, width:
         return ScanRasterContext(sum(slices), features, width=width, state=state)
     if kind not in ("ssm", "conv"):
         raise LicLabError(f"unknown context {kind!r}: use 'ssm', 'ssm-raster', 'conv' or 'none'")
-    mixer = {"ssm": "bi", "conv": "conv"}[kind]
-    step = partial(two_pass_step, width=width, kind=mixer, state=state, gated=True, residual=None)
+    kind = {"ssm": "bi", "conv": "conv"}[kind]
+    if trunk:
+        far = partial(mixer, kind, state=state, expand=1)
+        return ReadAgain(slices, features, hidden=trunk, far=far, gated=True)
+    step = partial(two_pass_step, width=width, kind=kind, state=state, gated=True, residual=None)
     return SliceContext(slices, features, step)

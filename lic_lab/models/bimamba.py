@@ -9,11 +9,12 @@ from torch import nn
 
 from lic_lab.blocks.gdn import GDN
 from lic_lab.blocks.scan2d import BiScanBlock
-from lic_lab.blocks.transforms import staged_analysis, staged_synthesis
+from lic_lab.blocks.transforms import Stage, grafted, staged_analysis, staged_synthesis
+from lic_lab.entropy.checkerboard import ReadAgain
 from lic_lab.entropy.hyper import latent_model
 from lic_lab.entropy.raster import RasterContext
 from lic_lab.entropy.slices import SliceContext, SliceStep
-from lic_lab.entropy.ssm_context import two_pass_step
+from lic_lab.entropy.ssm_context import mixer, two_pass_step
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.types import Map
@@ -38,6 +39,8 @@ class BiMamba(Codec):
     "forward" (one direction), "conv" (3x3 convolutions of equal work) or "none" (GDN at all scales).   context: "bi",
     "forward" and "conv" look over what is decoded in two passes a slice; "raster" codes position by position; "none"
     takes the hyper features alone.   middle: channels of a third latent at 1/32.   hyperprior: False leaves z out.
+    trunk: hidden widths of `Charm`'s slices, to begin as that codec: all that is BiMamba's is added to it, and starts
+    as the identity (`blocks.graft`); one scan is then shared by all slices.
     Raises LicLabError for names and scales that do not exist.
     """
 
@@ -47,7 +50,7 @@ class BiMamba(Codec):
     def __init__(
         self, widths=(192, 192, 192), latent=320, hyper=192, features=(320, 480, 640),
         *, scales=(2, 4, 8), block="bi", state=16, expand=2, slices=(16, 16, 32, 64, 192), context="bi",
-        context_width=136, kernel=5, hyperprior=True, middle=0, lambdas=(0.0130,), shortcut=None,
+        context_width=136, kernel=5, hyperprior=True, middle=0, trunk=None, lambdas=(0.0130,), shortcut=None,
     ):  # fmt: skip
         super().__init__(latent, lambdas)
         _known("block", BLOCKS, block)
@@ -55,34 +58,42 @@ class BiMamba(Codec):
         _known("scale", (2, 4, 8), *scales)
         scan = {"state": state, "expand": expand}
 
-        def stage(level: int, width: int, *, inverse: bool) -> list[nn.Module]:
-            kind = block if 2 ** (level + 1) in scales else "none"
-            return [scale_block(kind, width, inverse=inverse, **scan)]
+        def stage(level: int, width: int) -> list[nn.Module]:
+            return [scale_block(block, width, **scan)] if 2 ** (level + 1) in scales and block != "none" else []
 
-        self.analysis = staged_analysis(widths, latent, partial(stage, inverse=False), shortcut=shortcut)
-        over_decoded = decoded_context(context, slices, features[-1], width=context_width, kernel=kernel, **scan)
+        there, back = (partial(grafted if trunk else instead_of_gdn, stage, inverse=way) for way in (False, True))
+        self.analysis = staged_analysis(widths, latent, there(), shortcut=shortcut)
+        over_decoded = decoded_context(
+            context, slices, features[-1], width=context_width, kernel=kernel, trunk=trunk, **scan
+        )
         self.latent = latent_model(latent, hyper, features, over_decoded, middle=middle, hyperprior=hyperprior)
-        self.synthesis = staged_synthesis(widths, latent, partial(stage, inverse=True), shortcut=shortcut)
+        self.synthesis = staged_synthesis(widths, latent, back(), shortcut=shortcut)
 
 
-def scale_block(kind: str, width: int, *, state: int, expand: int, inverse: bool) -> nn.Module:
+def scale_block(kind: str, width: int, *, state: int, expand: int) -> nn.Module:
     """Make what works at one scale between two strided convolutions: (b, width, h, w) -> same."""
-    if kind == "none":
-        return GDN(width, inverse=inverse)
     if kind == "conv":
         return ConvBlock(width, macs=bi_scan_macs(width, state=state, expand=expand))
     directions = {"bi": "both", "forward": "forward"}[kind]
     return BiScanBlock(width, state=state, expand=expand, directions=directions)
 
 
+def instead_of_gdn(stage: Stage, *, inverse: bool) -> Stage:
+    """Give GDN to the stages that have no block."""
+    return lambda i, width: stage(i, width) or [GDN(width, inverse=inverse)]
+
+
 def decoded_context(
-    kind: str, slices: tuple[int, ...], features: int, *, width: int, kernel: int, state: int, expand: int
-) -> nn.Module:
+    kind: str, slices: tuple[int, ...], features: int, *, width: int, kernel: int, state: int, expand: int,
+    trunk: tuple[int, int] | None,
+) -> nn.Module:  # fmt: skip
     """Make the context of the latent, of `CONTEXTS`: y (b, sum(slices), h, w) given hyper (b, features, h, w)."""
     if kind == "none":
         return SliceStep(nn.Identity(), features, sum(slices), residual=None)
     if kind == "raster":
         return RasterContext(sum(slices), features, hidden=width, kernel=kernel)
+    if trunk:
+        return ReadAgain(slices, features, hidden=trunk, far=partial(mixer, kind, state=state, expand=expand))
     step = partial(two_pass_step, width=width, kind=kind, state=state, expand=expand, kernel=kernel)
     return SliceContext(slices, features, step)
 
@@ -95,6 +106,10 @@ class ConvBlock(nn.Module):
         hidden = max(1, round(macs / (18 * width)))
         first, second = (nn.Conv2d(i, o, 3, padding=1) for i, o in ((width, hidden), (hidden, width)))
         self.body = nn.Sequential(first, nn.LeakyReLU(), second)
+
+    @property
+    def last(self) -> tuple[nn.Module, ...]:
+        return (self.body[-1],)
 
     def forward(self, x: Map) -> Map:
         return x + self.body(x)

@@ -8,8 +8,9 @@ from functools import partial
 from torch import nn
 
 from lic_lab.blocks.conv import down, up
-from lic_lab.blocks.stereo import AcrossViews, Layer, MutualAttention, own_view
-from lic_lab.blocks.transforms import with_shortcut
+from lic_lab.blocks.stereo import AcrossViews, Layer, MutualAttention, ViewExchange, own_view
+from lic_lab.blocks.transforms import grafted, staged_analysis, staged_synthesis, with_shortcut
+from lic_lab.entropy.checkerboard import ReadAgain
 from lic_lab.entropy.hyper import latent_model
 from lic_lab.entropy.stereo import StereoContext, spatial
 from lic_lab.models.base import Codec
@@ -35,10 +36,12 @@ class BiSIC(Codec):
     earlier slices say, which attention mixes; channel: widths before it, () for one layer, None to not read them.
     kernel: side of strided kernels; context_kernel: of the window of neighbours.
     hidden: of the networks that say mean and scale.   residual: of latent residual prediction, None without.
-    light, depth, heads, query: see `MutualAttention`; rows too, which is for the transforms only.   cross: False for
+    light, depth, heads, query: see `MutualAttention`; rows too, for the transforms.   cross: False for
     kernels that see their own view only (2-D convolutions); attention: False leaves out the four blocks.
     stereo_context: False for a context of each view by itself.   tied: see `AcrossViews`; codec(right, left) is then
-    codec(left, right) exchanged.
+    codec(left, right) exchanged.   trunk: hidden widths of `Charm`'s slices, to begin as that codec for each view: what
+    tells one view of the other is added as `ViewExchange`, at 1/8 and over all that is decoded, and starts as the
+    identity (`blocks.graft`); cross, light, depth, rows and query have no part then.
     """
 
     code = 7
@@ -50,28 +53,38 @@ class BiSIC(Codec):
         *, branches=2, slices=(32,) * 6, context="checkerboard", context_width=256, channel=(224, 192, 128),
         hidden=(384, 192, 96), residual=(384, 192, 64), kernel=5, context_kernel=5, heads=8, depth=2, light=False,
         rows=False, query="own", cross=True, attention=True, stereo_context=True, hyperprior=True, tied=False,
-        lambdas=(0.0130,), shortcut=None,
+        trunk=None, lambdas=(0.0130,), shortcut=None,
     ):  # fmt: skip
         super().__init__(latent, lambdas)
-        across = partial(AcrossViews, tied=tied)
-        layer = across if cross else own_view
+        across, exchange = partial(AcrossViews, tied=tied), partial(ViewExchange, heads=heads)
+        layer = across if cross and not trunk else own_view
         block = partial(MutualAttention, heads=heads, depth=depth, light=light, query=query)
         attend = partial(block, rows=rows) if attention else nn.Identity
-        self.analysis = stereo_analysis(widths, latent, layer, attend, kernel=kernel, shortcut=shortcut)
+        at_an_eighth = lambda i, width: [exchange(width)] if attention and i == len(widths) - 1 else []  # noqa: E731
+        if trunk:
+            self.analysis = staged_analysis(widths, latent, grafted(at_an_eighth), shortcut=shortcut)
+        else:
+            self.analysis = stereo_analysis(widths, latent, layer, attend, kernel=kernel, shortcut=shortcut)
 
         look, mix = (across, block) if stereo_context else (own_view, nn.Identity)
-        over_decoded = StereoContext(
-            slices,
-            branches * features[-1],
-            mix=None if channel is None else mix(context_width),
-            channel=(*(channel or ()), context_width),
-            places=spatial(context, hidden=hidden, layer=look, kernel=context_kernel),
-            residual=residual,
-        )
+        if trunk and context == "checkerboard":
+            over_decoded = ReadAgain(slices, features[-1], hidden=trunk, far=exchange if stereo_context else None)
+        else:
+            over_decoded = StereoContext(
+                slices,
+                branches * features[-1],
+                mix=None if channel is None else mix(context_width),
+                channel=(*(channel or ()), context_width),
+                places=spatial(context, hidden=hidden, layer=look, kernel=context_kernel),
+                residual=residual,
+            )
         self.latent = latent_model(
             latent, hyper, features, over_decoded, layer=layer, branches=branches, hyperprior=hyperprior
         )
-        self.synthesis = stereo_synthesis(widths, latent, layer, attend, kernel=kernel, shortcut=shortcut)
+        if trunk:
+            self.synthesis = staged_synthesis(widths, latent, grafted(at_an_eighth, inverse=True), shortcut=shortcut)
+        else:
+            self.synthesis = stereo_synthesis(widths, latent, layer, attend, kernel=kernel, shortcut=shortcut)
 
 
 def stereo_analysis(

@@ -7,10 +7,10 @@ from functools import partial
 from torch import nn
 
 from lic_lab.blocks.hybrid import ContentAdaptive
-from lic_lab.blocks.transforms import staged_analysis, staged_synthesis
+from lic_lab.blocks.transforms import grafted, staged_analysis, staged_synthesis
 from lic_lab.entropy.hyper import latent_model
-from lic_lab.entropy.slices import SliceContext
-from lic_lab.entropy.ssm_context import ssm_step
+from lic_lab.entropy.slices import SliceContext, conv_step
+from lic_lab.entropy.ssm_context import mixer, ssm_step
 from lic_lab.models.base import Codec
 
 
@@ -25,7 +25,8 @@ class CMamba(Codec):
 
     widths, depths: channels and CA-SSM modules at 1/2, 1/4, 1/8.   paths, fusion, pool: see `ContentAdaptive`.
     context: "vss", "conv" or "none" within a slice (`entropy.ssm_context.mixer`).   residual: hidden widths of the
-    latent residual prediction, None without.   hyperprior: False leaves z out.
+    latent residual prediction, None without.   hyperprior: False leaves z out.   trunk: hidden widths of `Charm`'s
+    slices, to begin as that codec: all that is CMamba's is added to it, and starts as the identity (`blocks.graft`).
     """
 
     code = 4
@@ -35,18 +36,24 @@ class CMamba(Codec):
         self, widths=(96, 192, 320), depths=(2, 4, 6), latent=320, hyper=192, features=(256, 320, 640),
         *, slices=(64,) * 5, context_width=320, state=16, expand=2, bottleneck=True,
         paths="both", fusion="content", pool="max", context="vss", kernel=3, residual=(224, 128), hyperprior=True,
-        lambdas=(0.0130,), shortcut=None,
+        trunk=None, lambdas=(0.0130,), shortcut=None,
     ):  # fmt: skip
         super().__init__(latent, lambdas)
         scan = {"state": state, "expand": expand}
 
-        def modules(stage: int, width: int) -> list[nn.Module]:
+        def modules(level: int, width: int) -> list[nn.Module]:
             block = partial(ContentAdaptive, **scan, bottleneck=bottleneck, paths=paths, fusion=fusion, pool=pool)
-            return [block(width) for _ in range(depths[stage])]
+            return [block(width) for _ in range(depths[level])]
 
-        self.analysis = staged_analysis(widths, latent, modules, shortcut=shortcut)
-        step = partial(ssm_step, width=context_width, kind=context, **scan, kernel=kernel, residual=residual)
+        there, back = (grafted(modules, inverse=way) if trunk else modules for way in (False, True))
+        self.analysis = staged_analysis(widths, latent, there, shortcut=shortcut)
+        if trunk:
+            step = partial(
+                conv_step, hidden=trunk, mixer=None if context == "none" else partial(mixer, context, **scan)
+            )
+        else:
+            step = partial(ssm_step, width=context_width, kind=context, **scan, kernel=kernel, residual=residual)
         self.latent = latent_model(
             latent, hyper, features, SliceContext(slices, features[-1], step), hyperprior=hyperprior
         )
-        self.synthesis = staged_synthesis(widths, latent, modules, shortcut=shortcut)
+        self.synthesis = staged_synthesis(widths, latent, back, shortcut=shortcut)

@@ -9,10 +9,10 @@ from torch import nn
 
 from lic_lab.blocks.conv import down, up
 from lic_lab.blocks.partition import StateSpaceResidualBlock
-from lic_lab.blocks.transforms import with_shortcut
+from lic_lab.blocks.transforms import grafted, staged_analysis, staged_synthesis, with_shortcut
 from lic_lab.entropy.hyper import MeanScale, latent_model
-from lic_lab.entropy.slices import SliceContext
-from lic_lab.entropy.ssm_context import ssm_step
+from lic_lab.entropy.slices import SliceContext, conv_step
+from lic_lab.entropy.ssm_context import mixer, ssm_step
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 
@@ -36,7 +36,8 @@ class CSM(Codec):
     widths, depths: channels and blocks at 1/2, 1/4, 1/8.   share, partition (its mode), fuse: see
     `StateSpaceResidualBlock`.   paths: "both", or "ssm" or "cnn" alone, with nothing to divide.   context: "vss",
     "conv", or "none" for means and scales right from the hyper features.   residual, hyperprior: False leaves out
-    latent residual prediction, or z.
+    latent residual prediction, or z.   trunk: hidden widths of `Charm`'s slices, to begin as that codec: its strided
+    convolutions and GDN are there, and all that is CSM's starts as the identity behind them (`blocks.graft`).
     """
 
     code = 6
@@ -45,18 +46,21 @@ class CSM(Codec):
     def __init__(
         self, widths=(256, 256, 256), depths=(2, 2, 2), latent=320, hyper=192, features=(192, 256, 320),
         *, share=0.5, partition="adaptive", paths="both", fuse="1x1", state=16, expand=2, slices=(64,) * 5,
-        context="vss", context_width=192, kernel=3, residual=True, hyperprior=True, lambdas=(0.0130,), shortcut=None,
+        context="vss", context_width=192, kernel=3, residual=True, hyperprior=True, trunk=None,
+        lambdas=(0.0130,), shortcut=None,
     ):  # fmt: skip
         super().__init__(latent, lambdas)
         scan = {"state": state, "expand": expand}
         block = hybrid_block(paths, share, partition, fuse=fuse, **scan)
-        self.analysis = hybrid_analysis(widths, depths, latent, block, shortcut=shortcut)
+        analysis, synthesis = trunk_transforms() if trunk else (hybrid_analysis, hybrid_synthesis)
+        self.analysis = analysis(widths, depths, latent, block, shortcut=shortcut)
         features = (*features[:2], 2 * latent) if context == "none" else features
         entropy = slice_context(
-            context, slices, features[-1], width=context_width, kernel=kernel, residual=() if residual else None, **scan
-        )
+            context, slices, features[-1], width=context_width, kernel=kernel, residual=() if residual else None,
+            trunk=trunk, **scan,
+        )  # fmt: skip
         self.latent = latent_model(latent, hyper, features, entropy, hyperprior=hyperprior)
-        self.synthesis = hybrid_synthesis(widths, depths, latent, block, shortcut=shortcut)
+        self.synthesis = synthesis(widths, depths, latent, block, shortcut=shortcut)
 
 
 def hybrid_block(paths: str, share: float, mode: str, **sizes) -> Block:
@@ -96,11 +100,30 @@ def hybrid_synthesis(
     return with_shortcut(nn.Sequential(*steps, up(inputs, 3)), latent, shortcut, inverse=True)
 
 
-def slice_context(kind: str, slices: tuple[int, ...], features: int, **sizes) -> nn.Module:
+def trunk_transforms() -> tuple[Callable, Callable]:
+    """Give analysis and synthesis that take the arguments of the hybrid ones, with the blocks behind GDN."""
+
+    def make(staged: Callable, inverse: bool, widths, depths, latent: int, block: Block, **how) -> nn.Module:
+        stage = grafted(lambda i, width: [block(width) for _ in range(depths[i])], inverse=inverse)
+        return staged(widths, latent, stage, **how)
+
+    return partial(make, staged_analysis, False), partial(make, staged_synthesis, True)
+
+
+def slice_context(
+    kind: str, slices: tuple[int, ...], features: int, *, trunk: tuple[int, int] | None = None, state: int,
+    expand: int, **sizes,
+) -> nn.Module:  # fmt: skip
     """Make channel slices whose features are scanned ("vss") or convolved ("conv"), or no context at all ("none").
 
-    sizes: width, kernel, residual, state and expand of `entropy.ssm_context.ssm_step`.
+    trunk: see `CSM`.   sizes: width, kernel and residual of `entropy.ssm_context.ssm_step`, where there is none.
     """
     if kind not in ("vss", "conv", "none"):
         raise LicLabError(f"unknown context {kind!r}: use 'vss', 'conv' or 'none'")
-    return MeanScale() if kind == "none" else SliceContext(slices, features, partial(ssm_step, kind=kind, **sizes))
+    if kind == "none":
+        return MeanScale()
+    scan = {"state": state, "expand": expand}
+    step = partial(ssm_step, kind=kind, **scan, **sizes)
+    if trunk:
+        step = partial(conv_step, hidden=trunk, mixer=partial(mixer, kind, **scan))
+    return SliceContext(slices, features, step)

@@ -21,15 +21,18 @@ from lic_lab.models.hyperprior import Hyperprior
 # Nine rungs from about 0.1 to 1.2 bpp, each 1.9 times the one before.
 LADDER = tuple(round(0.0003 * (0.05 / 0.0003) ** (k / 8), 6) for k in range(9))
 
+_TRUNK = (48, 96, 128), 256, 64, (128, 128, 128)
+_SLICES = {"slices": (16, 16, 32, 64, 128), "trunk": (112, 80)}
+"""What the lab sizes share with charm, so that all can begin with its weights and each adds what is its own."""
+
 _BISIC = {
     "tiny": partial(
         BiSIC, (8, 8, 8, 16), 24, 8, (16, 16, 24), branches=1, slices=(4, 8, 12), context_width=8, channel=(),
         hidden=(16,), residual=(), kernel=3, heads=2, depth=1, light=True, lambdas=LADDER[::4], shortcut="dct",
     ),
     "lab": partial(
-        BiSIC, (32, 48, 64, 96), 256, 48, (48, 48, 128), branches=1, slices=(8, 8, 16, 32, 64, 128), context_width=64,
-        channel=(), hidden=(96,), residual=(), context_kernel=3, heads=2, depth=1, light=True, lambdas=LADDER,
-        shortcut="dct",
+        BiSIC, *_TRUNK, **_SLICES, branches=1, context_width=64, channel=(), hidden=(96,), residual=(),
+        context_kernel=3, heads=2, depth=1, light=True, lambdas=LADDER, shortcut="dct",
     ),
 }  # fmt: skip
 
@@ -45,8 +48,8 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             hidden=(16, 16), kernels=(3, 3, 1), lambdas=LADDER[::4], shortcut="dct",
         ),
         "lab": partial(
-            Charm, (48, 96, 128), 256, 64, (128, 128, 128), slices=(16, 16, 32, 64, 128),
-            hidden=(112, 80), kernels=(3, 3, 1), lambdas=LADDER, shortcut="dct",
+            Charm, *_TRUNK, slices=_SLICES["slices"], hidden=_SLICES["trunk"], kernels=(3, 3, 1), lambdas=LADDER,
+            shortcut="dct",
         ),
         "paper": partial(Charm),
     },
@@ -55,9 +58,8 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             BiMamba, (8, 8, 12), 24, 8, (12, 12, 16), slices=(4, 8, 12), context_width=12, kernel=3,
             state=4, expand=1, lambdas=LADDER[::4], shortcut="dct",
         ),
-        "lab": partial(  # blocks at 1/4 and 1/8: at 1/2 they take most of the time of a CPU
-            BiMamba, (40, 80, 128), 256, 64, (128, 128, 128), scales=(4, 8), slices=(16, 16, 32, 64, 128),
-            context_width=64, kernel=3, state=8, expand=1, lambdas=LADDER, shortcut="dct",
+        "lab": partial(  # a block at 1/8: at 1/2 it takes most of the time of a CPU
+            BiMamba, *_TRUNK, **_SLICES, scales=(8,), state=8, expand=1, lambdas=LADDER, shortcut="dct",
         ),
         "paper": partial(BiMamba),
     },
@@ -67,8 +69,8 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             state=4, expand=1, kernel=1, residual=(), lambdas=LADDER[::4], shortcut="dct",
         ),
         "lab": partial(  # pools by the mean, which does not grow from training crops to whole pictures
-            CMamba, (32, 64, 96), (1, 1, 2), 256, 64, (128, 128, 128), slices=(16, 16, 32, 64, 128), context_width=128,
-            state=8, expand=1, pool="avg", kernel=1, residual=(), lambdas=LADDER, shortcut="dct",
+            CMamba, _TRUNK[0], (0, 0, 1), *_TRUNK[1:], **_SLICES, state=8, expand=1, pool="avg", lambdas=LADDER,
+            shortcut="dct",
         ),
         "paper": partial(CMamba),
     },
@@ -78,8 +80,8 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             context_width=12, state=4, lambdas=LADDER[::4], shortcut="dct",
         ),
         "lab": partial(
-            Asymmetric, (32, 96, 192), 256, 64, (96, 128), (160, 128, 80, 32, 12), expand=(2, 4, 4),
-            slices=(16, 32, 64, 144), context_width=64, state=8, lambdas=LADDER, shortcut="dct",
+            Asymmetric, *_TRUNK, (160, 128, 80, 32, 12), **_SLICES, expand=(4, 4, 4), state=8, lambdas=LADDER,
+            shortcut="dct",
         ),
         "paper": partial(Asymmetric),
     },
@@ -89,8 +91,7 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             state=4, expand=1, lambdas=LADDER[::4], shortcut="dct",
         ),
         "lab": partial(
-            CSM, (32, 96, 192), (1, 1, 1), 256, 64, (128, 128, 128), slices=(16, 16, 32, 64, 128), context_width=96,
-            kernel=1, state=8, expand=1, lambdas=LADDER, shortcut="dct",
+            CSM, _TRUNK[0], (0, 0, 1), *_TRUNK[1:], **_SLICES, state=8, expand=1, lambdas=LADDER, shortcut="dct",
         ),
         "paper": partial(CSM),
     },

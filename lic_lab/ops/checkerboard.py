@@ -1,6 +1,7 @@
 """Split a map like the squares of a chessboard: anchors are known first, the others lean on their four neighbours."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lic_lab.errors import LicLabError
@@ -37,6 +38,17 @@ def merge(anchors: Tensor, others: Tensor, size: tuple[int, int]) -> Tensor:
     x[..., places[0]] = anchors
     x[..., places[1]] = others
     return x.unflatten(-1, size)
+
+
+def beside(x: Tensor) -> Tensor:
+    """Give what lies above, below, left and right of every place: x (b, c, h, w) -> (b, 4c, h, w), zero outside.
+
+    Of a map that is zero but at the anchors, these are all that a 3x3 window of the others has to show.
+    """
+    h, w = x.shape[-2:]
+    x = F.pad(x, (1, 1, 1, 1))
+    corners = ((0, 1), (2, 1), (1, 0), (1, 2))
+    return torch.cat([x[..., top : top + h, left : left + w] for top, left in corners], dim=1)
 
 
 def _places(h: int, w: int, device: str | torch.device) -> tuple[Tensor, Tensor]:

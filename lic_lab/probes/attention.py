@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lic_lab.blocks.stereo import LinearAttention, MutualAttention, RowAttention
+from lic_lab.blocks.stereo import LinearAttention, MutualAttention, RowAttention, ViewExchange
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.types import Image, Map
@@ -17,7 +17,7 @@ from lic_lab.types import Image, Map
 
 @dataclass(frozen=True)
 class CrossAttention:
-    """Queries and keys of branch A of one `MutualAttention`, for both views of a pair.
+    """Queries and keys of branch A of one `MutualAttention` or `ViewExchange`, for both views of a pair.
 
     path: of the block in the model.   query, key: what `ask` and `offer` of its attention give, (2, heads, d, h, w).
     stride: pixels to a position.   rows: whether it looks along rows (`RowAttention`).
@@ -56,7 +56,7 @@ def attention_paths(model: Codec) -> list[str]:
 
     Raises LicLabError for a model without any.
     """
-    paths = [path for path, module in model.named_modules() if isinstance(module, MutualAttention)]
+    paths = [path for path, module in model.named_modules() if isinstance(module, (MutualAttention, ViewExchange))]
     if not paths:
         raise LicLabError(f"{type(model).__name__} has no mutual attention: use bisic with attention=True")
     return paths

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 import platform
+import re
 import shlex
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
 
@@ -202,17 +204,33 @@ def _pictures(
 
 
 def warm_start(model: Codec, path: str | Path) -> int:
-    """Take over every tensor of a weight file whose name and shape a model has too; give how many.
+    """Take over every layer of a weight file whose place and shapes a model has too; give how many tensors these are.
 
     The file may be of another model: what they share, such as the transforms' convolutions, need not be learned again.
+    A place is a name without its numbers, in the order of analysis, latent or synthesis: blocks that one of the two has
+    in between move the numbers behind them, and do not hinder.
     Raises LicLabError for a file that is not one of `save_model`, and where nothing fits.
     """
     theirs, mine = load_weights(path).state_dict(), model.state_dict()
-    fitting = {key: value for key, value in theirs.items() if key in mine and mine[key].shape == value.shape}
+    (old, old_places), (new, new_places) = _layers(theirs), _layers(mine)
+    fitting = {}
+    for block in SequenceMatcher(None, old_places, new_places, autojunk=False).get_matching_blocks():
+        for i in range(block.size):
+            fitting |= {mine: theirs[key] for key, mine in zip(old[block.a + i], new[block.b + i], strict=True)}
     if not fitting:
         raise LicLabError(f"nothing in {path} fits this model: leave it out")
     model.load_state_dict(fitting, strict=False)
     return len(fitting)
+
+
+def _layers(state: Mapping[str, Tensor]) -> tuple[list[list[str]], list[tuple]]:
+    """Give the names of each layer's tensors, and the place of each layer with their shapes, part after part."""
+    layers: dict[str, list[str]] = {}
+    for key in sorted(state, key=lambda key: key.partition(".")[0]):
+        layers.setdefault(key.rpartition(".")[0], []).append(key)
+    places = [(re.sub(r"\d+", "#", layer), *((k.rpartition(".")[2], state[k].shape) for k in keys))
+              for layer, keys in layers.items()]  # fmt: skip
+    return list(layers.values()), places
 
 
 def _keep(trainer: Trainer, model: Codec, which: str) -> None:

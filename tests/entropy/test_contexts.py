@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from lic_lab.coding.fast import Decoder, Encoder
+from lic_lab.entropy.checkerboard import ReadAgain
 from lic_lab.entropy.hyper import BareLatent, HyperLatent, MeanScale, MiddleLatent
 from lic_lab.entropy.raster import RasterContext, ScanRasterContext
 from lic_lab.entropy.slices import SliceContext, conv_step
-from lic_lab.entropy.ssm_context import ssm_step, two_pass_step
+from lic_lab.entropy.ssm_context import mixer, ssm_step, two_pass_step
 from lic_lab.entropy.wires import Decode, Encode, Estimate
 from lic_lab.errors import LicLabError
 
@@ -24,13 +25,17 @@ STEPS = {
     "forward checkerboard": partial(two_pass_step, **SMALL, kind="forward"),
     "local checkerboard": partial(two_pass_step, **SMALL, kind="none", residual=None),
 }
+WHOLE = {
+    "slices read again": partial(ReadAgain, (4, 8), 10, hidden=(12, 8), far=partial(mixer, "bi", state=4, expand=1)),
+    "slices read again, near": partial(ReadAgain, (4, 8), 10, hidden=(12, 8), far=None),
+}
 SERIAL = {
     "raster": partial(RasterContext, 12, 10, hidden=8),
     "scanned raster": partial(ScanRasterContext, 12, 10, **SMALL),
 }
 
 
-@pytest.fixture(params=["mean scale", "no side", "three scales", *STEPS, *SERIAL])
+@pytest.fixture(params=["mean scale", "no side", "three scales", *STEPS, *WHOLE, *SERIAL])
 def latent(request):
     torch.manual_seed(0)
     if request.param == "mean scale":
@@ -38,7 +43,7 @@ def latent(request):
         torch.nn.init.constant_(model.synthesis[-1].bias[12:], 2.0)
         return model
     slices = partial(SliceContext, (4, 8), 10, STEPS.get(request.param, STEPS["slices"]))
-    context = SERIAL.get(request.param, slices)()
+    context = (SERIAL | WHOLE).get(request.param, slices)()
     for name, bias in context.named_parameters():
         if name.endswith(
             ("params.bias", "params.2.bias")

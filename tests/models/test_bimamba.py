@@ -93,9 +93,9 @@ def test_the_transforms_have_the_published_sizes_and_the_whole_is_within_3_perce
 
 
 def test_the_lab_size_keeps_its_budget():
-    found = complexity(build("bimamba", "lab"))
+    found, charm = (complexity(build(name, "lab")) for name in ("bimamba", "charm"))
     assert 2e6 <= found.parameters <= 6e6
-    assert found.encode_kmac <= 40 and found.decode_kmac <= 25
+    assert found.encode_kmac <= 40 and found.decode_kmac <= 1.25 * charm.decode_kmac  # what it is put on, and a quarter
 
 
 def test_work_grows_with_the_pixels():

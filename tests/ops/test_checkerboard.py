@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lic_lab.errors import LicLabError
-from lic_lab.ops.checkerboard import anchor_mask, merge, split
+from lic_lab.ops.checkerboard import anchor_mask, beside, merge, split
 
 SIDES = st.integers(1, 40)
 
@@ -31,6 +31,18 @@ def test_tensors_without_numbers_have_halves_too():
     anchors, others = split(torch.empty(2, 3, 5, 7, device="meta"))
     assert anchors.shape == (2, 3, 18) and others.shape == (2, 3, 17)
     assert merge(anchors, others, (5, 7)).shape == (2, 3, 5, 7)
+
+
+@settings(max_examples=30, deadline=None)
+@given(SIDES, SIDES)
+def test_beside_every_other_lie_all_anchors_of_its_window_and_nothing_else(h, w):
+    anchors = torch.rand(1, 2, h, w) * anchor_mask(h, w)
+    near = beside(anchors)
+    assert near.shape == (1, 8, h, w)
+    window = torch.nn.functional.unfold(anchors, 3, padding=1).view(1, 2, 9, h, w).sum(2)
+    others = ~anchor_mask(h, w)
+    assert torch.allclose(near.view(1, 4, 2, h, w).sum(1)[..., others], window[..., others])
+    assert not near[..., anchor_mask(h, w)].any()
 
 
 def test_the_mask_is_a_chessboard():

@@ -16,6 +16,7 @@ from lic_lab.blocks.stereo import (
     MutualAttention,
     ResidualUnit,
     RowAttention,
+    ViewExchange,
     interleave,
     other_view,
     own_view,
@@ -234,6 +235,8 @@ def test_the_block_has_the_published_number_of_weights():
         lambda: AcrossViews(ExactLinear, 9, 8),
         lambda: MutualAttention(16, heads=2),
         lambda: MutualAttention(16, heads=2, depth=1, light=True),
+        lambda: MutualAttention(16, heads=2, rows=True),
+        lambda: ViewExchange(16),
     ],
 )
 def test_coding_is_close_to_training_and_does_not_depend_on_the_order_of_sums(make):
@@ -249,10 +252,14 @@ def test_coding_is_close_to_training_and_does_not_depend_on_the_order_of_sums(ma
 
 
 @torch.no_grad()
-def test_coding_attention_is_made_of_exact_softmax_and_exact_products_only(monkeypatch):
+@pytest.mark.parametrize(
+    "kind, steps",
+    [(LinearAttention, ["softmax", "softmax", "matmul", "matmul"]), (RowAttention, ["matmul", "softmax", "matmul"])],
+)
+def test_coding_attention_is_made_of_exact_softmax_and_exact_products_only(monkeypatch, kind, steps):
     """float64 sums of a stock softmax or product would depend on their order, and nobody would notice for long."""
     torch.manual_seed(5)
-    block, x = LinearAttention(16, heads=2), torch.randn(1, 16, 4, 5, dtype=torch.float64)
+    block, x = kind(16, heads=2), torch.randn(1, 16, 4, 5, dtype=torch.float64)
     block(x, x, x)  # the weights are on their grid now
 
     def forbidden(*_, **__):
@@ -260,12 +267,13 @@ def test_coding_attention_is_made_of_exact_softmax_and_exact_products_only(monke
 
     for name in ("softmax", "matmul"):
         monkeypatch.setattr(torch, name, forbidden)
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", forbidden)
     calls = []
     for name in ("softmax", "matmul"):
         real = getattr(exact, name)
         monkeypatch.setattr(exact, name, lambda *args, real=real, name=name: calls.append(name) or real(*args))
     block(x, x, x)
-    assert calls == ["softmax", "softmax", "matmul", "matmul"]
+    assert calls == steps
     with pytest.raises(AssertionError, match="stock sum"):
         block(x.float(), x.float(), x.float())
 

@@ -61,7 +61,7 @@ class AddNeighbours(nn.Module):
         near = self.near(beside(known))
         if self.gate:
             near = near * exact.sigmoid(self.gate(features))
-        return features + self.say(F.leaky_relu(near + features, 0.01))
+        return features + self.say(F.leaky_relu(near + features))
 
 
 class SecondLook(SliceStep):

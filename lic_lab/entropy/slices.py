@@ -107,16 +107,17 @@ def mean_scale(width: int, size: int, kernel: int = 1) -> nn.Module:
 
 def conv_step(
     inputs: int, size: int, *, hidden: tuple[int, int], kernels: tuple[int, int, int] = (3, 3, 1),
-    mixer: Callable[[int], nn.Module] | None = None,
+    mixer: Callable[[int], nn.Module] | None = None, residual: tuple[int, ...] | None = (),
 ) -> SliceStep:  # fmt: skip
     """Make a step whose features are two convolutions: the channel-conditional model of Minnen and Singh, Fig. 3.
 
-    mixer(width): makes a block behind them that looks further, and begins as the identity.
+    mixer(width): makes a block behind them that looks further, and begins as the identity.   residual: see
+    `residual_network`.
     """
     features = conv_features(inputs, hidden, kernels[:2])
     if mixer:
         features.append(as_identity(mixer(hidden[1])))
-    return SliceStep(features, hidden[1], size, kernel=kernels[2])
+    return SliceStep(features, hidden[1], size, kernel=kernels[2], residual=residual)
 
 
 def conv_features(inputs: int, hidden: tuple[int, int], kernels: tuple[int, int] = (3, 3)) -> nn.Sequential:

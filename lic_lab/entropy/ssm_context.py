@@ -13,7 +13,7 @@ from torch import nn
 from lic_lab.blocks.exact import exact_conv
 from lic_lab.blocks.scan2d import BiScanBlock, VSSBlock, feed_forward
 from lic_lab.entropy.checkerboard import CheckerboardStep
-from lic_lab.entropy.slices import SliceStep
+from lic_lab.entropy.slices import SliceStep, conv_step
 from lic_lab.errors import LicLabError
 from lic_lab.types import Map
 
@@ -66,6 +66,15 @@ def ssm_step(
         exact_conv(inputs, width, 1), mixer(kind, width, state=state, expand=expand, mlp=mlp)
     )  # fmt: skip
     return SliceStep(features, width, size, kernel=kernel, residual=residual)
+
+
+def trunk_step(
+    inputs: int, size: int, *, hidden: tuple[int, int], kind: str, state: int, expand: int,
+    residual: tuple[int, ...] | None = (),
+) -> SliceStep:  # fmt: skip
+    """Make a step that begins as `conv_step`, with a mixer behind its convolutions; arguments as there and `mixer`."""
+    far = None if kind == "none" else partial(mixer, kind, state=state, expand=expand)
+    return conv_step(inputs, size, hidden=hidden, mixer=far, residual=residual)
 
 
 def two_pass_step(

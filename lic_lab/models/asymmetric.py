@@ -38,7 +38,8 @@ class Asymmetric(Codec):
     context: "ssm", "ssm-raster", "conv" or "none".   norm: "ln-prelu" or "gdn".   hyperprior: False leaves z out.
     attention, post_filter: False leaves out the gate on y, or the filter on y_hat.   trunk: hidden widths of `Charm`'s
     slices, to begin with that codec's analysis and entropy model: stages and scan are added to them and start as the
-    identity (`blocks.graft`), while the light synthesis is its own; `features` has a third width then.
+    identity (`blocks.graft`), while the gate starts at 0.98 and the light synthesis is its own. `features` has a third
+    width then, norm is of the synthesis, and context_width has a part in context="ssm-raster" only.
     """
 
     code = 5

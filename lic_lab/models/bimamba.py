@@ -40,7 +40,8 @@ class BiMamba(Codec):
     "forward" and "conv" look over what is decoded in two passes a slice; "raster" codes position by position; "none"
     takes the hyper features alone.   middle: channels of a third latent at 1/32.   hyperprior: False leaves z out.
     trunk: hidden widths of `Charm`'s slices, to begin as that codec: all that is BiMamba's is added to it, and starts
-    as the identity (`blocks.graft`); one scan is then shared by all slices.
+    as the identity (`blocks.graft`). All scales have GDN then, the blocks stand behind it, one scan is shared by all
+    slices, and context_width and kernel have a part in context="raster" only.
     Raises LicLabError for names and scales that do not exist.
     """
 

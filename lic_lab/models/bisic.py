@@ -13,6 +13,7 @@ from lic_lab.blocks.transforms import grafted, staged_analysis, staged_synthesis
 from lic_lab.entropy.checkerboard import ReadAgain
 from lic_lab.entropy.hyper import latent_model
 from lic_lab.entropy.stereo import StereoContext, spatial
+from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 
 
@@ -41,7 +42,8 @@ class BiSIC(Codec):
     stereo_context: False for a context of each view by itself.   tied: see `AcrossViews`; codec(right, left) is then
     codec(left, right) exchanged.   trunk: hidden widths of `Charm`'s slices, to begin as that codec for each view: what
     tells one view of the other is added as `ViewExchange`, at 1/8 and over all that is decoded, and starts as the
-    identity (`blocks.graft`); cross, light, depth, rows and query have no part then.
+    identity (`blocks.graft`). There are three widths then, and no cross, kernel or rows; with context="checkerboard"
+    heads is all that is left of the arguments of context and attention.
     """
 
     code = 7
@@ -60,7 +62,11 @@ class BiSIC(Codec):
         layer = across if cross and not trunk else own_view
         block = partial(MutualAttention, heads=heads, depth=depth, light=light, query=query)
         attend = partial(block, rows=rows) if attention else nn.Identity
-        at_an_eighth = lambda i, width: [exchange(width)] if attention and i == len(widths) - 1 else []  # noqa: E731
+        _check_widths(widths, 3 if trunk else 4)
+
+        def at_an_eighth(level: int, width: int) -> list[nn.Module]:
+            return [exchange(width)] if attention and level == len(widths) - 1 else []
+
         if trunk:
             self.analysis = staged_analysis(widths, latent, grafted(at_an_eighth), shortcut=shortcut)
         else:
@@ -68,7 +74,8 @@ class BiSIC(Codec):
 
         look, mix = (across, block) if stereo_context else (own_view, nn.Identity)
         if trunk and context == "checkerboard":
-            over_decoded = ReadAgain(slices, features[-1], hidden=trunk, far=exchange if stereo_context else None)
+            far = exchange if stereo_context else None
+            over_decoded = ReadAgain(slices, branches * features[-1], hidden=trunk, far=far)
         else:
             over_decoded = StereoContext(
                 slices,
@@ -85,6 +92,11 @@ class BiSIC(Codec):
             self.synthesis = staged_synthesis(widths, latent, grafted(at_an_eighth, inverse=True), shortcut=shortcut)
         else:
             self.synthesis = stereo_synthesis(widths, latent, layer, attend, kernel=kernel, shortcut=shortcut)
+
+
+def _check_widths(widths: tuple[int, ...], count: int) -> None:
+    if len(widths) != count:
+        raise LicLabError(f"{count} widths are needed {'with' if count == 3 else 'without'} a trunk, got {widths}")
 
 
 def stereo_analysis(

@@ -9,8 +9,8 @@ from torch import nn
 from lic_lab.blocks.hybrid import ContentAdaptive
 from lic_lab.blocks.transforms import grafted, staged_analysis, staged_synthesis
 from lic_lab.entropy.hyper import latent_model
-from lic_lab.entropy.slices import SliceContext, conv_step
-from lic_lab.entropy.ssm_context import mixer, ssm_step
+from lic_lab.entropy.slices import SliceContext
+from lic_lab.entropy.ssm_context import ssm_step, trunk_step
 from lic_lab.models.base import Codec
 
 
@@ -26,7 +26,8 @@ class CMamba(Codec):
     widths, depths: channels and CA-SSM modules at 1/2, 1/4, 1/8.   paths, fusion, pool: see `ContentAdaptive`.
     context: "vss", "conv" or "none" within a slice (`entropy.ssm_context.mixer`).   residual: hidden widths of the
     latent residual prediction, None without.   hyperprior: False leaves z out.   trunk: hidden widths of `Charm`'s
-    slices, to begin as that codec: all that is CMamba's is added to it, and starts as the identity (`blocks.graft`).
+    slices, to begin as that codec: all that is CMamba's is added to it, and starts as the identity (`blocks.graft`);
+    context_width and kernel have no part then.
     """
 
     code = 4
@@ -47,12 +48,8 @@ class CMamba(Codec):
 
         there, back = (grafted(modules, inverse=way) if trunk else modules for way in (False, True))
         self.analysis = staged_analysis(widths, latent, there, shortcut=shortcut)
-        if trunk:
-            step = partial(
-                conv_step, hidden=trunk, mixer=None if context == "none" else partial(mixer, context, **scan)
-            )
-        else:
-            step = partial(ssm_step, width=context_width, kind=context, **scan, kernel=kernel, residual=residual)
+        own = {"hidden": trunk} if trunk else {"width": context_width, "kernel": kernel}
+        step = partial(trunk_step if trunk else ssm_step, kind=context, residual=residual, **own, **scan)
         self.latent = latent_model(
             latent, hyper, features, SliceContext(slices, features[-1], step), hyperprior=hyperprior
         )

@@ -11,8 +11,8 @@ from lic_lab.blocks.conv import down, up
 from lic_lab.blocks.partition import StateSpaceResidualBlock
 from lic_lab.blocks.transforms import grafted, staged_analysis, staged_synthesis, with_shortcut
 from lic_lab.entropy.hyper import MeanScale, latent_model
-from lic_lab.entropy.slices import SliceContext, conv_step
-from lic_lab.entropy.ssm_context import mixer, ssm_step
+from lic_lab.entropy.slices import SliceContext
+from lic_lab.entropy.ssm_context import ssm_step, trunk_step
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 
@@ -37,7 +37,8 @@ class CSM(Codec):
     `StateSpaceResidualBlock`.   paths: "both", or "ssm" or "cnn" alone, with nothing to divide.   context: "vss",
     "conv", or "none" for means and scales right from the hyper features.   residual, hyperprior: False leaves out
     latent residual prediction, or z.   trunk: hidden widths of `Charm`'s slices, to begin as that codec: its strided
-    convolutions and GDN are there, and all that is CSM's starts as the identity behind them (`blocks.graft`).
+    convolutions and GDN are there, and all that is CSM's starts as the identity behind them (`blocks.graft`);
+    context_width and kernel have no part then.
     """
 
     code = 6
@@ -52,15 +53,24 @@ class CSM(Codec):
         super().__init__(latent, lambdas)
         scan = {"state": state, "expand": expand}
         block = hybrid_block(paths, share, partition, fuse=fuse, **scan)
-        analysis, synthesis = trunk_transforms() if trunk else (hybrid_analysis, hybrid_synthesis)
-        self.analysis = analysis(widths, depths, latent, block, shortcut=shortcut)
+
+        def stage(level: int, width: int) -> list[nn.Module]:
+            return [block(width) for _ in range(depths[level])]
+
+        if trunk:
+            self.analysis = staged_analysis(widths, latent, grafted(stage), shortcut=shortcut)
+        else:
+            self.analysis = hybrid_analysis(widths, depths, latent, block, shortcut=shortcut)
         features = (*features[:2], 2 * latent) if context == "none" else features
         entropy = slice_context(
             context, slices, features[-1], width=context_width, kernel=kernel, residual=() if residual else None,
             trunk=trunk, **scan,
         )  # fmt: skip
         self.latent = latent_model(latent, hyper, features, entropy, hyperprior=hyperprior)
-        self.synthesis = synthesis(widths, depths, latent, block, shortcut=shortcut)
+        if trunk:
+            self.synthesis = staged_synthesis(widths, latent, grafted(stage, inverse=True), shortcut=shortcut)
+        else:
+            self.synthesis = hybrid_synthesis(widths, depths, latent, block, shortcut=shortcut)
 
 
 def hybrid_block(paths: str, share: float, mode: str, **sizes) -> Block:
@@ -100,30 +110,18 @@ def hybrid_synthesis(
     return with_shortcut(nn.Sequential(*steps, up(inputs, 3)), latent, shortcut, inverse=True)
 
 
-def trunk_transforms() -> tuple[Callable, Callable]:
-    """Give analysis and synthesis that take the arguments of the hybrid ones, with the blocks behind GDN."""
-
-    def make(staged: Callable, inverse: bool, widths, depths, latent: int, block: Block, **how) -> nn.Module:
-        stage = grafted(lambda i, width: [block(width) for _ in range(depths[i])], inverse=inverse)
-        return staged(widths, latent, stage, **how)
-
-    return partial(make, staged_analysis, False), partial(make, staged_synthesis, True)
-
-
 def slice_context(
-    kind: str, slices: tuple[int, ...], features: int, *, trunk: tuple[int, int] | None = None, state: int,
-    expand: int, **sizes,
+    kind: str, slices: tuple[int, ...], features: int, *, trunk: tuple[int, int] | None = None, width: int,
+    kernel: int, **sizes,
 ) -> nn.Module:  # fmt: skip
     """Make channel slices whose features are scanned ("vss") or convolved ("conv"), or no context at all ("none").
 
-    trunk: see `CSM`.   sizes: width, kernel and residual of `entropy.ssm_context.ssm_step`, where there is none.
+    trunk: see `CSM`.   width, kernel, where there is none; sizes: residual, state and expand of
+    `entropy.ssm_context.ssm_step`.
     """
     if kind not in ("vss", "conv", "none"):
         raise LicLabError(f"unknown context {kind!r}: use 'vss', 'conv' or 'none'")
     if kind == "none":
         return MeanScale()
-    scan = {"state": state, "expand": expand}
-    step = partial(ssm_step, kind=kind, **scan, **sizes)
-    if trunk:
-        step = partial(conv_step, hidden=trunk, mixer=partial(mixer, kind, **scan))
-    return SliceContext(slices, features, step)
+    own = {"hidden": trunk} if trunk else {"width": width, "kernel": kernel}
+    return SliceContext(slices, features, partial(trunk_step if trunk else ssm_step, kind=kind, **own, **sizes))

@@ -69,8 +69,8 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             state=4, expand=1, kernel=1, residual=(), lambdas=LADDER[::4], shortcut="dct",
         ),
         "lab": partial(  # pools by the mean, which does not grow from training crops to whole pictures
-            CMamba, _TRUNK[0], (0, 0, 1), *_TRUNK[1:], **_SLICES, state=8, expand=1, pool="avg", lambdas=LADDER,
-            shortcut="dct",
+            CMamba, _TRUNK[0], (0, 0, 1), *_TRUNK[1:], **_SLICES, state=8, expand=1, pool="avg", residual=(),
+            lambdas=LADDER, shortcut="dct",
         ),
         "paper": partial(CMamba),
     },

@@ -66,9 +66,9 @@ def attention_paths(model: Codec) -> list[str]:
 def cross_attention(model: Codec, x: Image, path: str, *, rate: float | None = None) -> CrossAttention:
     """Run a pair (1, 2, 3, h, w) through a stereo model and keep what one block asks and offers across the views.
 
-    path: one of `attention_paths(model)`, or LicLabError. Of the block of the context, which works once a slice, the
-    last call is kept; of a large picture the transforms see the whole, not strips. Raises LicLabError for other shapes
-    and for a model in training.
+    path: one of `attention_paths(model)`, or LicLabError. Of the block of the context, which works once a slice or
+    twice, the last call is kept; of a large picture the transforms see the whole, not strips. Raises LicLabError for
+    other shapes and for a model in training.
     """
     if x.shape[:-2] != (1, 2, 3) or model.training:
         what = (

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lic_lab.blocks.scan2d import BiScanBlock, VSSBlock
-from lic_lab.entropy.checkerboard import LocalGlobal
+from lic_lab.entropy.checkerboard import AddNeighbours, LocalGlobal
 from lic_lab.entropy.raster import RasterContext
 from lic_lab.entropy.slices import SliceContext
 from lic_lab.entropy.stereo import StereoCheckerboard, StereoRaster
@@ -58,7 +58,7 @@ def _handles(model: Codec, name: str) -> Iterator[tuple[nn.Module, object, bool]
         if name == "slices" and isinstance(module, SliceContext) and len(module.slices) > 1:
             for number, step in enumerate(module.steps[1:], start=1):
                 yield step, _silent_slices(sum(module.slices[:number])), True
-        elif name == "neighbours" and isinstance(module, LocalGlobal):
+        elif name == "neighbours" and isinstance(module, (LocalGlobal, AddNeighbours)):
             yield module, _silent_anchors, True
         elif name == "neighbours" and isinstance(module, (RasterContext, StereoCheckerboard, StereoRaster)):
             yield module.near, _silent, False

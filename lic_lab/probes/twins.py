@@ -12,7 +12,8 @@ def untrained(name: str, preset: str = "lab", *, seed: int = 0, **switches) -> C
     """Make a model with fresh weights, the same ones for the same seed, in evaluation mode; no random state moves.
 
     switches: see `presets.build`. A model with `shortcut="dct"` is born with a last layer of zeros, so that training
-    begins as a DCT codec: give shortcut=None where that layer is to be looked at.
+    begins as a DCT codec: give shortcut=None where that layer is to be looked at. One on a `trunk` is born with blocks
+    that add nothing.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

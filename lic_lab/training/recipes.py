@@ -48,7 +48,8 @@ def train(
     preset: "lab" by default.   lmbda: one fixed trade-off instead of the model's whole ladder.   switches: constructor
     arguments instead of the preset's (`presets.build`).   validation: folders; without any, every 25th picture is held
     out.   epochs: instead of steps, how often every picture is taken; lr_epochs: instead of milestones.
-    start_from: weights whose tensors are taken over where name and shape agree.   device: "cpu" or "cuda".
+    start_from: weights whose layers are taken over where place and shapes agree (`warm_start`).   device: "cpu" or
+    "cuda".
     memory: bytes of pictures to hold, see `CropBank`.   changes: to the preset's `Recipe`, and crop= or batch_size= for
     all its stages.   resume: go on from the state in `out`; what is not said anew stays as it was there.
     progress(done, total, text) is called for every picture read, then after every step, as watch(Progress) is; control

@@ -6,13 +6,26 @@ import pytest
 import torch
 
 from lic_lab.blocks.graft import as_identity
+from lic_lab.blocks.hcnn import HCNN
 from lic_lab.blocks.hybrid import ContentAdaptive
 from lic_lab.blocks.partition import StateSpaceResidualBlock
 from lic_lab.blocks.scan2d import BiScanBlock, VSSBlock
 from lic_lab.blocks.stereo import ViewExchange
 from lic_lab.blocks.transforms import conv_analysis, conv_synthesis, grafted, staged_analysis, staged_synthesis
+from lic_lab.entropy.checkerboard import AddNeighbours
 from lic_lab.entropy.ssm_context import ConvMixer
 from lic_lab.models.bimamba import ConvBlock
+
+
+class Told(AddNeighbours):
+    """With a map of known values that is always the same."""
+
+    def __init__(self, width, *, gated):
+        super().__init__(4, width, gated=gated)
+
+    def forward(self, x):
+        return super().forward(x, torch.ones(len(x), 4, *x.shape[-2:]))
+
 
 SCAN = {"state": 4, "expand": 1}
 BLOCKS = {
@@ -29,24 +42,27 @@ BLOCKS = {
     "depthwise and an MLP": partial(ConvMixer, mlp=2),
     "convolutions": partial(ConvBlock, macs=5000),
     "two views": ViewExchange,
+    "hierarchical": HCNN,
+    "neighbours": partial(Told, gated=False),
+    "neighbours through a gate": partial(Told, gated=True),
 }
 
 
 @pytest.fixture(params=BLOCKS)
 def block(request):
     torch.manual_seed(0)
-    return BLOCKS[request.param](16)
+    return BLOCKS[request.param](32)
 
 
 @torch.no_grad()
 def test_a_block_is_no_identity_until_it_is_made_one(block):
-    x = torch.randn(2, 16, 6, 7)
+    x = torch.randn(2, 32, 6, 7)
     assert (block(x) - x).abs().max() > 1e-3
     assert torch.equal(as_identity(block)(x), x)
 
 
 def test_every_parameter_learns_after_the_first_step(block):
-    x, goal = torch.randn(2, 16, 6, 7), torch.randn(2, 16, 6, 7)
+    x, goal = torch.randn(2, 32, 6, 7), torch.randn(2, 32, 6, 7)
     optimizer = torch.optim.Adam(as_identity(block).parameters(), lr=0.01)
     for _ in range(2):
         optimizer.zero_grad()

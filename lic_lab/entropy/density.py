@@ -83,6 +83,11 @@ class FactorizedDensity(nn.Module):
             offsets.append(first - _REACH)
         return Tables.from_pmfs(pmfs, offsets)
 
+    def _load_from_state_dict(self, *state, **how) -> None:
+        """Forget the tables when other weights come, too."""
+        super()._load_from_state_dict(*state, **how)
+        self._tables = None
+
     def train(self, mode: bool = True) -> FactorizedDensity:
         """Forget the tables when training begins, since they would no longer be true."""
         if mode:

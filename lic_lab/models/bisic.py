@@ -24,8 +24,9 @@ class BiSIC(Codec):
     where codecs with a reference view favour that one.
     Code: stops at NotImplementedError. It estimates a rate with a spatial context of round(y), which no decoder could
     form: what is sent is round(y - mean). No licence.
-    Ours: one file decodes to both views, in 12 passes (fast) or along wavefronts (main), the context being what the
-    decoder holds; the entropy model is exact, its attention included; any size; weights where neighbours are known.
+    Ours: one file decodes to both views, in two passes a slice (fast) or along wavefronts (main), the context being
+    what the decoder holds; the entropy model is exact, its attention included; any size; weights where neighbours are
+    known.
     Source: Liu et al., "Bidirectional stereo image compression with cross-dimensional entropy model", ECCV 2024, arXiv
     2407.10632. Checkerboard: He et al., CVPR 2021. Pairs in the plots of others: SASIC, LDMIC.
 

@@ -53,8 +53,7 @@ def stored_tensors(model: Codec) -> dict[str, Tensor]:
     twin.load_state_dict({k: v.to(state[k].dtype) for k, v in stored.items()})
     if twin.latent.density is None:
         return stored
-    twin.latent.density.tables = None  # to be made from the rounded weights
-    tables = twin.latent.density.tables.to_arrays()
+    tables = twin.latent.density.tables.to_arrays()  # of the rounded weights
     return stored | {_TABLES + k: torch.from_numpy(v.copy()) for k, v in tables.items()}
 
 

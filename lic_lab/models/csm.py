@@ -26,8 +26,8 @@ class CSM(Codec):
     Claim: best rate-distortion on Kodak and CLIC, with clearly fewer parameters and less computation than others.
     Code: cannot be imported. Its partition is a fixed split, its first stage and hyper path are window attention, its
     entropy model is TCM's. 82.9 M parameters where TCM has 76.6 M, and by its own figure 3 % more bits.
-    Ours: writes files. The partition adapts to every picture, all stages scan, a block has one skip, every width is an
-    argument; no partition feeds the entropy model, where a flipped choice would lose the decoder.
+    Ours: writes files. The partition adapts to every picture, all stages scan (in `lab` one), a block has one skip,
+    every width is an argument; no partition feeds the entropy model, where a flipped choice would lose the decoder.
     Source: Zhang, Wang and Shi, "CSM", The Visual Computer, 2025.
 
     `paper` has the widths of the code (N = 128 channels a branch, M = 320) but 19.8 M parameters: 9.8 M instead of

@@ -48,3 +48,15 @@ def test_training_learns_the_distribution_and_forgets_old_tables(density):
     ideal = 0.5 * np.log2(2 * np.pi * np.e * (4 + 1 / 12))
     assert bits.item() == pytest.approx(ideal, abs=0.12)
     assert density.tables is not old
+
+
+def test_tables_are_made_anew_for_weights_that_are_loaded():
+    torch.manual_seed(0)
+    model, other = FactorizedDensity(4).eval(), FactorizedDensity(4).eval()
+    with torch.no_grad():
+        other.matrices[0] += 1
+    before = model.tables.to_arrays()
+    model.load_state_dict(other.state_dict())
+    after, expected = model.tables.to_arrays(), other.tables.to_arrays()
+    assert all((after[key] == expected[key]).all() for key in expected)
+    assert any(before[key].shape != after[key].shape or (before[key] != after[key]).any() for key in after)

@@ -29,7 +29,7 @@ def attention_figure(pair: np.ndarray, found: CrossAttention, at: tuple[int, int
     left.plot(column, row, "o", mec="white", mfc="none", ms=13, mew=2.5)
     left.set_title("left: the point that asks")
     right.imshow(pair[1])
-    shares = weights * weights.size  # 1: as much as if all positions gave alike
+    shares = weights * found.heard  # 1: as much as if all positions that are heard gave alike
     clear = 0.1 + 0.8 * (shares - 1).clip(0) / max(shares.max() - 1, 1e-9)  # the picture shows through elsewhere
     shade = _show(right, shares, found.stride, pair, cmap=BITS, alpha=clear, vmin=0)
     right.axhline(row, color="white", lw=0.8, ls=":")

@@ -44,6 +44,11 @@ class CrossAttention:
         found[:, row] = torch.einsum("nd,ndw->nw", asks, offers[:, :, row]).softmax(-1)
         return found
 
+    @property
+    def heard(self) -> int:
+        """Count the positions among which a position divides its attention: a row, or all of the other view."""
+        return self.key.shape[-1] if self.rows else self.key.shape[-2] * self.key.shape[-1]
+
     def along_rows(self) -> Tensor:
         """Say how much each left position gets from each position of its row on the right: (h, w, w), heads added."""
         if not self.rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from math import sqrt
 
@@ -265,7 +266,7 @@ def _makers(models: Sequence[str] | Mapping[str, Codec] | None) -> dict[str, Cal
         for name in shipped() if models is None else models:
             makers[name] = lambda name=name: load_model(name)
             if models is None:
-                makers[f"{name}, untrained"] = lambda name=name: untrained(name, load_model(name).preset, shortcut=None)
+                makers[f"{name}, untrained"] = partial(_twin, name)
     if not makers:
         raise LicLabError("no trained weights are here to look into: give models={name: model}")
     return makers
@@ -282,3 +283,8 @@ def _amplitude(one: Mapping[str, Look], picture: str) -> np.ndarray:
     if picture != ALL:
         return one[picture].spectrum.amplitude
     return np.mean([look.spectrum.amplitude for look in one.values()], axis=0)
+
+
+def _twin(name: str) -> Codec:
+    """The same network with fresh weights, its blocks awake and its transforms without the DCT that they begin with."""
+    return untrained(name, load_model(name).preset, shortcut=None, awake=True)

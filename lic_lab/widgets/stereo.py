@@ -191,7 +191,7 @@ class StereoExplorer(Explorer):
         look = self.attention(block, rate)
         weights = look.map(0, *(p // look.stride for p in point)).mean(0).numpy()
         shown = heat(
-            self.fitted(weights * weights.size, look.stride), title="Right view: what the point asks", low=0, cmap=BITS,
+            self.fitted(weights * look.heard, look.stride), title="Right view: what the point asks", low=0, cmap=BITS,
             unit="of an even share", note=f"{block}; 1 would be an even share",
         )  # fmt: skip
         return replace(shown, image=_over(self.pair[1], shown.image), width=WIDTH)

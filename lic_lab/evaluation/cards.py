@@ -22,6 +22,7 @@ MEASURED = {  # by the number of views: title, table in data/results, codecs to 
 def card_markdown(path: str | Path) -> str:
     """Write the card of a weight file as Markdown, what it was measured at from the rows stored in data/results.
 
+    Rows of other weights of that name are not taken for these.
     Raises LicLabError for a file that holds no weights of this package.
     """
     model, name = load_weights(path), Path(path).stem
@@ -39,7 +40,7 @@ def card_markdown(path: str | Path) -> str:
     title, table, anchors = MEASURED[model.views]
     stored = data_path("results", table)
     rows = read_rows(stored) if stored.is_file() else []
-    if any(row["codec"] == name for row in rows):
+    if any(row["codec"] == name and f"weights {model.fingerprint().hex()}" in row["settings"] for row in rows):
         lines += _measured(rows, name, title, anchors)
     return "\n".join(lines) + "\n"
 

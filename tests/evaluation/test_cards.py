@@ -5,7 +5,7 @@ import torch
 
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation.cards import card_markdown
-from lic_lab.models.checkpoints import load_weights, save_model
+from lic_lab.models.checkpoints import load_weights, save_model, weights_path
 from lic_lab.models.presets import build
 
 
@@ -37,6 +37,13 @@ def test_the_card_says_the_recipe_in_words(weights):
 
 def test_weights_that_were_not_measured_have_no_kodak_table(weights):
     assert "Kodak" not in card_markdown(weights)
+
+
+def test_other_weights_of_a_measured_name_have_no_kodak_table(weights, tmp_path):
+    (tmp_path / "charm.safetensors").write_bytes(weights.read_bytes())
+    assert "Kodak" in card_markdown(weights_path("charm")) and "Kodak" not in card_markdown(
+        tmp_path / "charm.safetensors"
+    )
 
 
 def test_other_files_have_no_card(tmp_path):

@@ -46,10 +46,10 @@ readme: $(READY)  ## Run the demo and put its table and picture into README.md (
 	$(BIN)/python .ci/refresh_readme.py
 
 KODAK ?= kodak
-LEARNED := charm cmamba asymmetric csm hyperprior
+LEARNED := charm bimamba cmamba csm asymmetric hyperprior
 RUNGS := 0,1.25,2.5,3.75,5,6.25,7.25,8
 results: $(READY)  ## Measure the shipped weights and the classical codecs on Kodak and write the cards; go on if killed
-	$(BIN)/lic-lab evaluate charm,cmamba,asymmetric,csm,hyperprior,jpeg,jpeg-444,webp,jpeg2000,heif,avif,avif-default,jxl $(KODAK) \
+	$(BIN)/lic-lab evaluate charm,bimamba,cmamba,csm,asymmetric,hyperprior,jpeg,jpeg-444,webp,jpeg2000,heif,avif,avif-default,jxl $(KODAK) \
 	  --out out/kodak $(LEARNED:%=--qualities %=$(RUNGS))
 	cp out/kodak/rows.csv data/results/kodak.csv && cp out/kodak/rd.png data/results/kodak.png
 	for file in data/weights/*.safetensors; do $(BIN)/lic-lab info $$file > $${file%.safetensors}.md; done

@@ -53,6 +53,21 @@ def test_the_bits_add_up_to_the_file(run):
     assert 0 < 8 * file["bytes"] - np.sum(file["position_bits"]) < 8 * 60  # header and the end of the stream
 
 
+@pytest.mark.parametrize(
+    "name, groups", [("charm", ["side", "1 to 4", "5 to 12", "13 to 24"]), ("hyperprior", ["side", "1 to 24"])]
+)
+def test_the_bits_of_a_file_are_told_by_slice(run, name, groups):
+    result = run(f"probe bits {name} photo.png --preset tiny --rate 2 --out out")
+    file = looked(result, "bits", "bits_photo")["files"]["photo"]
+    assert list(file["group_bits"]) == groups
+    assert sum(file["group_bits"].values()) == pytest.approx(np.sum(file["position_bits"]))
+    second = groups[1].split(" to ")
+    channels = np.sum(file["channel_bits"], axis=0)[int(second[0]) - 1 : int(second[1])]
+    assert file["group_bits"][groups[1]] == pytest.approx(channels.sum())
+    share = file["group_bits"]["side"] / sum(file["group_bits"].values())
+    assert f"of all bits: side latent {share:.1%}, channels {groups[1]} " in result.stdout
+
+
 def test_the_field_of_convolutions_is_the_one_by_hand(run):
     found = looked(run("probe field charm photo.png --preset tiny --out out"), "field", "field")
     assert found["theoretical"] == "61 x 61 pixels" and found["side"] == 128

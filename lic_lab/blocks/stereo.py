@@ -7,17 +7,21 @@ view is an ordinary one, and only what is here looks across.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from lic_lab.blocks.exact import ChannelNorm, exact_conv, is_coding
+from lic_lab.blocks.exact import ChannelNorm, ExactConv2d, exact_conv, is_coding
 from lic_lab.errors import LicLabError
 from lic_lab.ops import exact
+from lic_lab.ops.exact import snap
 from lic_lab.types import Map
+
+ALIKE = 30.0  # likeness of a normalised feature to itself at the start: what is half as like counts e^-15 of it
+SCORES = 2**21  # likenesses that exact attention holds at once: 16 MiB, and some copies
 
 Layer = Callable[..., nn.Module]
 """Makes one layer of a network: layer(kind, *sizes), by default kind(*sizes) itself."""
@@ -92,18 +96,20 @@ class LinearAttention(nn.Module):
     Per head: q is a softmax over its channels, k over the positions, and the answer (k v^T)^T q. Never more than a
     matrix of (width / heads)^2 numbers stands between what is asked and what is known.
     Shapes: query (b, dim, h, w), key and value (b, dim, h', w') -> (b, dim, h, w). Exact on float64 input.
-    Raises LicLabError where dim / 2 is no multiple of the heads.
+    share: what part of the width is used inside, one by so many. Raises LicLabError where dim / share is no multiple of
+    the heads.
     Source: Shen et al., "Efficient attention", WACV 2021, Sec. 3.2; half the width inside, as in BiSIC.
     """
 
-    def __init__(self, dim: int, *, heads: int = 8):
+    def __init__(self, dim: int, *, heads: int = 8, share: int = 2):
         super().__init__()
-        if dim % (2 * heads):
-            raise LicLabError(f"attention of {heads} heads needs a width that is a multiple of {2 * heads}, not {dim}")
-        self.heads = heads
-        self.query, self.value = (exact_conv(dim, dim // 2, 1) for _ in range(2))
-        self.key = without_bias(exact_conv(dim, dim // 2, 1))  # a softmax over positions would not notice one
-        self.merge = exact_conv(dim // 2, dim, 1)
+        if dim % (share * heads):
+            many = share * heads
+            raise LicLabError(f"attention of {heads} heads needs a width that is a multiple of {many}, not {dim}")
+        self.heads, inner = heads, dim // share
+        self.query, self.value = (exact_conv(dim, inner, 1) for _ in range(2))
+        self.key = without_bias(exact_conv(dim, inner, 1))  # a softmax over positions would not notice one
+        self.merge = exact_conv(inner, dim, 1)
 
     def forward(self, query: Map, key: Map, value: Map) -> Map:
         matmul = exact.matmul if is_coding(query, self.query.weight) else torch.matmul
@@ -141,12 +147,22 @@ class RowAttention(LinearAttention):
 
     def forward(self, query: Map, key: Map, value: Map) -> Map:
         heads = self.ask(query), self.offer(key), self._heads(self.value(value))  # each (b, heads, d, l)
-        q, k, v = (rearrange(x, "b n d (h w) -> (b h) n w d", w=query.shape[-1]) for x in heads)
-        if is_coding(query, self.query.weight):
-            answer = exact.matmul(exact.softmax(exact.matmul(q, k.mT), -1), v)
-        else:
-            answer = F.scaled_dot_product_attention(q, k, v, scale=1.0)
-        return self.merge(rearrange(answer, "(b h) n w d -> b (n d) h w", b=len(query)))
+        maps = [rearrange(x, "b n d (h w) -> b h n w d", w=query.shape[-1]) for x in heads]
+        mixed = self._exact if is_coding(query, self.query.weight) else _mixed
+        bias = self.bias(len(query), query.shape[-1])
+        answer = torch.stack([mixed(*map_, bias[i]) for i, map_ in enumerate(zip(*maps, strict=True))])
+        return self.merge(rearrange(answer, "b h n w d -> b (n d) h w"))
+
+    def _exact(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+        """Mix the values of one picture, (h, heads, w, d), a few rows at a time: scores of all would take gigabytes."""
+        rows = max(1, SCORES // (q.shape[1] * q.shape[2] ** 2))
+        bias = 0.0 if bias is None else snap(bias)
+        parts = zip(*(x.split(rows) for x in (q, k, v)), strict=True)
+        return torch.cat([exact.matmul(exact.softmax(exact.matmul(q, k.mT) + bias, -1), v) for q, k, v in parts])
+
+    def bias(self, pictures: int, width: int) -> Sequence[Tensor | None]:
+        """Give for each picture what is added to the likeness whatever is seen, (heads, width, width), or None."""
+        return [None] * pictures
 
     def ask(self, query: Map) -> Tensor:
         """Give what each position looks for, q / sqrt(d): (b, heads, d, l)."""
@@ -156,6 +172,43 @@ class RowAttention(LinearAttention):
     def offer(self, key: Map) -> Tensor:
         """Give by what each position is found, k: (b, heads, d, l)."""
         return self._heads(self.key(key))
+
+
+def _mixed(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """Mix the values of one picture: each (h, heads, w, d)."""
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=1.0)
+
+
+class TwinAttention(RowAttention):
+    """Look along the row of the other view for what is alike, with a learned bias for each distance.
+
+    Shapes: query and key (2b, dim, h, w) of the two views, value (2b, dim + told, h, w) -> (2b, dim, h, w). Exact on
+    float64 input.   reach: positions that have a bias of their own; further ones share one.
+    q^T k / sqrt(d) + b[how far the point has moved], for each head: left points are looked for to the left of their
+    column and right ones to the right, so one table serves both. Values are of three columns, since a point's twin lies
+    between two.
+    Query and key begin as the features themselves, so normalised ones find their like before anything is learned: on
+    the Motorcycle pair two of three positions within one of their twin, in features of a trained context. Begun at
+    random and apart, 700 steps had taught them nothing of the other view.
+    Source of the bias: Shaw et al., "Self-attention with relative position representations", NAACL 2018.
+    """
+
+    def __init__(self, dim: int, *, heads: int = 1, told: int = 0, reach: int = 16):
+        super().__init__(dim, heads=heads, share=1)
+        self.value = ExactConv2d(dim + told, dim, (1, 3), padding=(0, 1))
+        self.merge = nn.Identity()  # who asks has a layer for that
+        self.leans = nn.Parameter(torch.zeros(heads, reach + 3))  # from two positions the wrong way on
+        with torch.no_grad():
+            for layer in (self.query, self.key):
+                nn.init.dirac_(layer.weight).mul_((ALIKE / math.sqrt(dim // heads)) ** 0.5)
+            self.query.bias.zero_()
+
+    def bias(self, pictures: int, width: int) -> Sequence[Tensor]:
+        """Give what each column adds to the likeness of each column of the other view, left and right in turn."""
+        at = torch.arange(width, device=self.leans.device)
+        moved = torch.stack([at[:, None] - at, at - at[:, None]])  # of left points and of right ones, (2, width, width)
+        bias = self.leans[:, moved.clamp(-2, self.leans.shape[1] - 3) + 2]  # (heads, 2, width, width)
+        return [*bias.unbind(1)] * (pictures // 2)
 
 
 class MutualAttention(nn.Module):
@@ -195,27 +248,27 @@ class MutualAttention(nn.Module):
 
 
 class ViewExchange(nn.Module):
-    """Add to each view of a pair what the other one shows, by the two branches of `MutualAttention` and no more.
+    """Add to each view of a pair what the other one shows where the same things are: (2b, dim, h, w) -> same.
 
-    f = norm(x).   Branch A looks along the row of the other view, branch B gathers the own values where the other
-    view's keys point.   x + W2 LeakyReLU(W1 [A, B, f]), (2b, dim, h, w) -> same. Exact on float64 input.
-    Source: BiSIC, arXiv 2407.10632. Ours: rows for branch A, and no self-attention behind the branches, whose mixtures
-    of the whole map leave little of what a row has found; an eighteenth of the weights at depth 1, a sixth of a `light`
-    block's.
+    f = norm(x), g = `TwinAttention` from f to the other view's f, and x + W2 LeakyReLU(W1 [g, f]). Exact on float64
+    input.   known: (2b, told, h, w), more to be heard of the other view, zero where nothing is known.
+    Source: BiSIC, arXiv 2407.10632 (mutual attention, both views by the same weights). Ours: attention along rows only;
+    no branch that gathers the own values, and no self-attention behind, whose mixtures of the whole map leave little of
+    what a row has found.
     """
 
-    def __init__(self, dim: int, *, heads: int = 2):
+    def __init__(self, dim: int, told: int = 0, *, heads: int = 1):
         super().__init__()
         self.norm = ChannelNorm(dim)
-        self.branch_a, self.branch_b = RowAttention(dim, heads=heads), LinearAttention(dim, heads=heads)
-        self.refine = nn.Sequential(exact_conv(3 * dim, dim, 1), nn.LeakyReLU(), exact_conv(dim, dim, 1))
+        self.branch_a = TwinAttention(dim, heads=heads, told=told)
+        self.refine = nn.Sequential(exact_conv(2 * dim, dim, 1), nn.LeakyReLU(), exact_conv(dim, dim, 1))
 
     @property
     def last(self) -> tuple[nn.Module, ...]:
         return (self.refine[-1],)
 
-    def forward(self, x: Map) -> Map:
+    def forward(self, x: Map, known: Map | None = None) -> Map:
         own = self.norm(x)
-        other = other_view(own)
-        found = self.branch_a(own, other, other), self.branch_b(own, other, own)
-        return x + self.refine(torch.cat([*found, own], dim=1))
+        shown = own if known is None else torch.cat([own, known], dim=1)
+        found = self.branch_a(own, other_view(own), other_view(shown))
+        return x + self.refine(torch.cat([found, own], dim=1))

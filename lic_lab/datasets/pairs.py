@@ -15,6 +15,8 @@ from lic_lab.datasets.crops import CropBank, OnDisk, center_crops, copy_sizes, r
 from lic_lab.datasets.images import image_size, list_images, read_image
 from lic_lab.datasets.stereo import PairFiles, find_pairs, read_pair
 
+MOVED = 72  # pixels: KITTI's nearest points and those of the Motorcycle pair move as far, in larger pictures
+
 
 class PairBank(CropBank):
     """Hold pairs of views as uint8 and cut batches of crops from them: what `CropBank` is for pictures.
@@ -107,12 +109,13 @@ def center_pairs(files: Iterable[PairFiles | Path], size: int) -> Tensor:
 def _made_pair(picture: np.ndarray, rng: np.random.Generator, smallest: int) -> np.ndarray:
     """A synthetic pair of a uint8 picture (h, w, 3): uint8 (2, h, w', 3).
 
-    The columns at the right, of which the right camera sees what the picture does not hold, are cut off both views,
-    as far as `smallest` columns are left.
+    The nearest point moves by up to `MOVED` pixels, or a quarter of the width: a small picture stands for a piece of a
+    large one. The columns at the right, of which the right camera sees what the picture does not hold, are cut off
+    both views, as far as `smallest` columns are left.
     """
     from lic_lab.datasets.warping import synthetic_pair  # compiles; not needed for real pairs
 
-    pair = synthetic_pair(picture, rng)
     width = picture.shape[1]
+    pair = synthetic_pair(picture, rng, max_disparity=rng.uniform(0, min(MOVED, width / 4)))
     invented = int(np.ceil(np.nanmax(pair.disparity[:, -1], initial=0)))
     return np.stack([pair.left, pair.right])[:, :, : max(width - invented, min(smallest, width))]

@@ -1,4 +1,4 @@
-"""The checkerboard: half of the positions first, then the other half with all four neighbours known."""
+"""Positions in passes: half of them first, as on a checkerboard, then the other half with all four neighbours known."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from lic_lab.blocks.exact import exact_conv
 from lic_lab.blocks.graft import as_identity
 from lic_lab.entropy.slices import SliceContext, SliceStep, conv_features, corrected, mean_scale, residual_network
 from lic_lab.entropy.wires import Wire
 from lic_lab.ops import exact
-from lic_lab.ops.checkerboard import beside, merge, split
+from lic_lab.ops.checkerboard import CHECKERBOARD, Order, alone, beside, merge, split
 from lic_lab.types import Map
 
 
@@ -64,43 +64,57 @@ class AddNeighbours(nn.Module):
         return features + self.say(F.leaky_relu(near + features))
 
 
-class SecondLook(SliceStep):
-    """Code a slice in two passes of one network: the others' features are told of the anchors, and looked over anew.
+class LookAgain(SliceStep):
+    """Code a slice in several passes of one network: before each, features are told what the passes before gave.
 
     Shapes as `SliceStep`. It begins as `conv_step` with the same `hidden`, and can go on from its weights.
-    far: looks over all positions, (b, hidden[1], h, w) -> same; one for all slices, kept by the context.
-    gated: see `AddNeighbours`.
+    order: which positions each pass codes.   far: looks over all positions, (b, hidden[1], h, w) -> same; one for all
+    slices, kept by the context.   across: looks at the other view of a pair and at what is known of its slice, as
+    `ViewExchange` does; one for each slice, None without.   gated: see `AddNeighbours`.
     """
 
-    def __init__(self, inputs: int, size: int, *, hidden: tuple[int, int], far: nn.Module, gated: bool = False):
+    def __init__(
+        self, inputs: int, size: int, *, hidden: tuple[int, int], order: Order, far: nn.Module,
+        across: Callable[[int, int], nn.Module] | None = None, gated: bool = False,
+    ):  # fmt: skip
         super().__init__(conv_features(inputs, hidden), hidden[1], size)
+        self.size, self.order = size, order
         self.told = as_identity(AddNeighbours(size, hidden[1], gated=gated))
+        self.across = as_identity(across(hidden[1], size)) if across else None
         self.far = (far,)  # in a tuple: the context owns it, and its weights count once
 
     def forward(self, y: Map | None, seen: Map, wire: Wire) -> Map:
-        y_anchors, y_others = (None, None) if y is None else split(y)  # each (b, size, positions)
-        features = self.features(seen)
-        mean, scale = (split(p)[0] for p in self.params(self.far[0](features)).chunk(2, dim=1))
-        anchors = wire.gaussian(y_anchors, mean, scale)
-        features = self.far[0](self.told(features, _alone(anchors, seen.shape[-2:])))
-        mean, scale = (split(p)[1] for p in self.params(features).chunk(2, dim=1))
-        y_hat = merge(anchors, wire.gaussian(y_others, mean, scale), seen.shape[-2:])
-        return corrected(self.residual, features, y_hat)
+        size, coded = seen.shape[-2:], []
+        features, known = self.features(seen), seen.new_zeros(len(seen), self.size, *seen.shape[-2:])
+        wanted = [None] * self.order.passes if y is None else self.order.split(y)  # each (b, size, positions)
+        for number, part in enumerate(wanted):
+            told = self._look(self.told(features, known) if number else features, known)
+            mean, scale = (self.order.split(p)[number] for p in self.params(told).chunk(2, dim=1))
+            coded.append(wire.gaussian(part, mean, scale))
+            known = self.order.merge(coded, size)
+        return corrected(self.residual, told, known)
+
+    def extra_repr(self) -> str:
+        return f"passes={self.order.passes}"
+
+    def _look(self, features: Map, known: Map) -> Map:
+        features = self.far[0](features)
+        return self.across(features, known) if self.across else features
 
 
 class ReadAgain(SliceContext):
-    """Code the latent in slices of `SecondLook`, all of them looking far with one module.
+    """Code the latent in slices of `LookAgain`, all of them looking far with one module.
 
-    Arguments as `SliceContext` and `SecondLook`; far(width) makes the module, which begins as the identity; None looks
-    no further than the convolutions.
+    Arguments as `SliceContext` and `LookAgain`; far(width) makes the module, which begins as the identity; None looks
+    no further than the convolutions.   order: by default anchors, then the others.
     """
 
     def __init__(
         self, slices: tuple[int, ...], features: int, *, hidden: tuple[int, int],
-        far: Callable[[int], nn.Module] | None, gated: bool = False,
+        far: Callable[[int], nn.Module] | None = None, order: Order = CHECKERBOARD, **looks,
     ):  # fmt: skip
         shared = as_identity(far(hidden[1])) if far else nn.Identity()
-        super().__init__(slices, features, partial(SecondLook, hidden=hidden, far=shared, gated=gated))
+        super().__init__(slices, features, partial(LookAgain, hidden=hidden, order=order, far=shared, **looks))
         self.far = shared
 
 
@@ -131,13 +145,7 @@ class CheckerboardStep(nn.Module):
         mean, scale = (split(p)[0] for p in self.first_params(self.first(seen)).chunk(2, dim=1))
         anchors = wire.gaussian(y_anchors, mean, scale)
 
-        features = self.second(seen, _alone(anchors, size))
+        features = self.second(seen, alone(anchors, size))
         mean, scale = (split(p)[1] for p in self.second_params(features).chunk(2, dim=1))
         y_hat = merge(anchors, wire.gaussian(y_others, mean, scale), size)
         return corrected(self.residual, features, y_hat)
-
-
-def _alone(anchors: Tensor, size: tuple[int, int]) -> Map:
-    """Put the anchors on a map, with zeros where nothing is known yet: (b, c, ceil(hw/2)) -> (b, c, h, w)."""
-    count = size[0] * size[1] - anchors.shape[-1]
-    return merge(anchors, anchors.new_zeros(*anchors.shape[:2], count), size)

@@ -14,7 +14,7 @@ MEASURED = {  # by the number of views: title, table in data/results, codecs to 
     2: (
         "{} stereo pairs",
         "stereo.csv",
-        ("pair:jpeg", "pair:webp", "pair:jpeg2000", "pair:charm", "pair:avif", "hevc-pair"),
+        ("pair:jpeg", "pair:webp", "pair:jpeg2000", "pair:charm", "pair:bimamba", "pair:avif", "hevc-pair"),
     ),
 }
 
@@ -34,6 +34,7 @@ def card_markdown(path: str | Path) -> str:
         f"{model.lambdas[0]:g} to {model.lambdas[-1]:g} on {model.rates} rungs, one set of weights for all rates.",
         "",
     ]
+    lines += [_begun(run) for run in card.get("before", [])]
     lines += [f"- command: `{card['command']}`"] if "command" in card else []
     lines += [f"- {key}: {card[key]}" for key in ("note", "steps", "hours", "hardware") if key in card]
     lines += _data(card) + _validation(card.get("validation", []))
@@ -43,6 +44,12 @@ def card_markdown(path: str | Path) -> str:
     if any(row["codec"] == name and f"weights {model.fingerprint().hex()}" in row["settings"] for row in rows):
         lines += _measured(rows, name, title, anchors)
     return "\n".join(lines) + "\n"
+
+
+def _begun(run: Mapping) -> str:
+    """The line of a run that came before."""
+    told = ", ".join(f"{run[key]} {key}" for key in ("steps", "hours") if key in run)
+    return f"- before, to weights {run['weights']}: `{run.get('command', 'unknown')}`" + (f" ({told})" if told else "")
 
 
 def _data(card: Mapping) -> list[str]:

@@ -119,6 +119,7 @@ VARIANTS: dict[str, dict[str, Mapping | Callable[[Sizes], Mapping]]] = {
         "no-stereo-context": {"stereo_context": False},
         "no-channel-context": {"channel": None},
         "no-spatial-context": {"context": "none"},
+        "checkerboard": {"context": "checkerboard"},
         "raster-context": {"context": "raster"},
         "row-attention": {"rows": True},
         "query-other": {"query": "other"},

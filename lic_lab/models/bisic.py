@@ -15,6 +15,11 @@ from lic_lab.entropy.hyper import latent_model
 from lic_lab.entropy.stereo import StereoContext, spatial
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
+from lic_lab.ops.checkerboard import CHECKERBOARD
+from lic_lab.ops.turns import TURNS
+
+ORDERS = {"turns": TURNS, "checkerboard": CHECKERBOARD}
+"""In which passes a context on a trunk codes a slice, by name."""
 
 
 class BiSIC(Codec):
@@ -24,9 +29,9 @@ class BiSIC(Codec):
     where codecs with a reference view favour that one.
     Code: stops at NotImplementedError. It estimates a rate with a spatial context of round(y), which no decoder could
     form: what is sent is round(y - mean). No licence.
-    Ours: one file decodes to both views, in two passes a slice (fast) or along wavefronts (main), the context being
-    what the decoder holds; the entropy model is exact, its attention included; any size; weights where neighbours are
-    known.
+    Ours: one file decodes to both views, in two passes a slice (fast), in four (lab) or along wavefronts (main), the
+    context being what the decoder holds; the entropy model is exact, its attention included; any size; weights where
+    neighbours are known.
     Source: Liu et al., "Bidirectional stereo image compression with cross-dimensional entropy model", ECCV 2024, arXiv
     2407.10632. Checkerboard: He et al., CVPR 2021. Pairs in the plots of others: SASIC, LDMIC.
 
@@ -43,8 +48,10 @@ class BiSIC(Codec):
     stereo_context: False for a context of each view by itself.   tied: see `AcrossViews`; codec(right, left) is then
     codec(left, right) exchanged.   trunk: hidden widths of `Charm`'s slices, to begin as that codec for each view: what
     tells one view of the other is added as `ViewExchange`, at 1/8 and over all that is decoded, and starts as the
-    identity (`blocks.graft`). There are three widths then, and no cross, kernel or rows; with context="checkerboard"
-    heads is all that is left of the arguments of context and attention.
+    identity (`blocks.graft`). There are three widths then, and cross, kernel, rows and tied have no part; with
+    context="checkerboard" or "turns", heads is all that is left of the arguments of context and attention. "turns":
+    row by row, one of the views goes first (`ops.turns`), so that half of all symbols are coded with the same row of
+    the other view decoded.
     """
 
     code = 7
@@ -64,6 +71,8 @@ class BiSIC(Codec):
         block = partial(MutualAttention, heads=heads, depth=depth, light=light, query=query)
         attend = partial(block, rows=rows) if attention else nn.Identity
         _check_widths(widths, 3 if trunk else 4)
+        if context == "turns" and not trunk:
+            raise LicLabError("context 'turns' needs a trunk: use 'checkerboard', 'raster' or 'none' without one")
 
         def at_an_eighth(level: int, width: int) -> list[nn.Module]:
             return [exchange(width)] if attention and level == len(widths) - 1 else []
@@ -74,9 +83,9 @@ class BiSIC(Codec):
             self.analysis = stereo_analysis(widths, latent, layer, attend, kernel=kernel, shortcut=shortcut)
 
         look, mix = (across, block) if stereo_context else (own_view, nn.Identity)
-        if trunk and context == "checkerboard":
-            far = exchange if stereo_context else None
-            over_decoded = ReadAgain(slices, branches * features[-1], hidden=trunk, far=far)
+        if trunk and context in ORDERS:
+            asks = exchange if stereo_context else None
+            over_decoded = ReadAgain(slices, branches * features[-1], hidden=trunk, order=ORDERS[context], across=asks)
         else:
             over_decoded = StereoContext(
                 slices,

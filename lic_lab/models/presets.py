@@ -31,8 +31,8 @@ _BISIC = {
         hidden=(16,), residual=(), kernel=3, heads=2, depth=1, light=True, lambdas=LADDER[::4], shortcut="dct",
     ),
     "lab": partial(
-        BiSIC, *_TRUNK, **_SLICES, branches=1, context_width=64, channel=(), hidden=(96,), residual=(),
-        context_kernel=3, heads=2, depth=1, light=True, lambdas=LADDER, shortcut="dct",
+        BiSIC, *_TRUNK, **_SLICES, branches=1, context="turns", context_width=64, channel=(), hidden=(96,), residual=(),
+        context_kernel=3, heads=1, depth=1, light=True, lambdas=LADDER, shortcut="dct",
     ),
 }  # fmt: skip
 
@@ -100,7 +100,7 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
         "lab": _BISIC["lab"],
         "paper": partial(BiSIC),
         "tiny-main": partial(_BISIC["tiny"], context="raster"),
-        "lab-main": partial(_BISIC["lab"], context="raster"),
+        "lab-main": partial(_BISIC["lab"], context="raster", heads=2),
         "paper-main": partial(BiSIC, slices=(16,) * 12, context_width=128, context="raster"),
     },
 }  # fmt: skip

@@ -1,10 +1,25 @@
 """Split a map like the squares of a chessboard: anchors are known first, the others lean on their four neighbours."""
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lic_lab.errors import LicLabError
+
+
+class Order(NamedTuple):
+    """In which passes the positions of a map are coded.
+
+    split: takes a map (b, c, h, w) apart into what each pass codes, (b, c, positions).   merge: puts the first of these
+    parts back to a map of a size (h, w), with zeros where nothing is known yet.   passes: how many there are.
+    """
+
+    split: Callable[[Tensor], Sequence[Tensor]]
+    merge: Callable[[Sequence[Tensor], tuple[int, int]], Tensor]
+    passes: int
 
 
 def anchor_mask(h: int, w: int, device: str | torch.device = "cpu") -> Tensor:
@@ -40,6 +55,12 @@ def merge(anchors: Tensor, others: Tensor, size: tuple[int, int]) -> Tensor:
     return x.unflatten(-1, size)
 
 
+def alone(anchors: Tensor, size: tuple[int, int]) -> Tensor:
+    """Put anchors (..., ceil(hw/2)) on a map of a size (h, w), with zeros where nothing is known yet: (..., h, w)."""
+    count = size[0] * size[1] - anchors.shape[-1]
+    return merge(anchors, anchors.new_zeros(*anchors.shape[:-1], count), size)
+
+
 def beside(x: Tensor) -> Tensor:
     """Give what lies above, below, left and right of every place: x (b, c, h, w) -> (b, 4c, h, w), zero outside.
 
@@ -58,3 +79,11 @@ def _places(h: int, w: int, device: str | torch.device) -> tuple[Tensor, Tensor]
         return even, torch.arange(1, h * w, 2, device=device)
     odd_row = even // w % 2
     return even + odd_row, even + 1 - odd_row
+
+
+def _merged(parts: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    return alone(*parts, size) if len(parts) == 1 else merge(*parts, size)
+
+
+CHECKERBOARD = Order(split, _merged, passes=2)
+"""Anchors, then the others."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -24,7 +25,7 @@ from lic_lab.plots.receptive_field import field_figure
 from lic_lab.plots.spectrum import amplitude_figure, hybrid_blocks, paths_figure, spectrum_figure
 from lic_lab.plots.stereo import attention_figure, disparity_figure
 from lic_lab.probes.attention import attention_disparity, attention_paths, cross_attention, score_disparity
-from lic_lab.probes.bitmaps import bit_map
+from lic_lab.probes.bitmaps import bit_map, bits_by_group
 from lic_lab.probes.correlation import latent_correlation
 from lic_lab.probes.gates import partitions, wavelet_attention
 from lic_lab.probes.receptive_field import effective_side, gradient_map, receptive_field
@@ -127,7 +128,7 @@ def correlation(subject: Subject) -> Look:
 
 
 def bits(subject: Subject) -> Look:
-    """Where the bits of each file go: positions and channels."""
+    """Where the bits of each file go: positions, channels, and slices of channels."""
     look = Look({"rate": subject.rate, "files": {}}, [])
     for name, x in subject:
         data = subject.model.compress(x, subject.rate)
@@ -137,12 +138,19 @@ def bits(subject: Subject) -> Look:
             "side_bits": found.side.tolist(),
             "channel_bits": found.channels.tolist(),
             "position_bits": found.positions.tolist(),
+            "group_bits": bits_by_group(subject.model, found),
         }
         picture, stride = subject.images[name], subject.model.stride
         look.figures[f"bits_{name}"] = bits_figure(
             picture, found, stride=stride, codec=subject.codec, title=f"{subject.name}, {name}"
         )
         look.said.append(f"{name}: {len(data):,} bytes, {found.side.sum() / 8:,.0f} of them for the side latent")
+    groups = Counter()
+    for file in look.numbers["files"].values():
+        groups.update(file["group_bits"])
+    shares = (f"{'side latent' if name == 'side' else f'channels {name}'} {many / groups.total():.1%}"
+              for name, many in groups.items())  # fmt: skip
+    look.said.append(f"of all bits: {', '.join(shares)}")
     return look
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,8 @@ class CrossAttention:
     """Queries and keys of branch A of one `MutualAttention` or `ViewExchange`, for both views of a pair.
 
     path: of the block in the model.   query, key: what `ask` and `offer` of its attention give, (2, heads, d, h, w).
-    stride: pixels to a position.   rows: whether it looks along rows (`RowAttention`).
+    stride: pixels to a position.   rows: whether it looks along rows (`RowAttention`).   bias: what is added to the
+    likeness of each view whatever is seen, (heads, w, w), who asks before who answers (`TwinAttention`), or None.
     """
 
     path: str
@@ -28,6 +30,7 @@ class CrossAttention:
     key: Tensor
     stride: int
     rows: bool = False
+    bias: Sequence[Tensor | None] = (None, None)
 
     def map(self, view: int, row: int, column: int) -> Tensor:
         """Say how much a position of a view gets from each position of the other: (heads, h, w), each adds up to 1.
@@ -41,7 +44,7 @@ class CrossAttention:
         if not self.rows:
             return torch.einsum("nd,ndhw->nhw", asks, offers)
         found = torch.zeros(len(asks), height, width, dtype=asks.dtype, device=asks.device)
-        found[:, row] = torch.einsum("nd,ndw->nw", asks, offers[:, :, row]).softmax(-1)
+        found[:, row] = self._row(view, row)[:, column]
         return found
 
     @property
@@ -53,7 +56,12 @@ class CrossAttention:
         """Say how much each left position gets from each position of its row on the right: (h, w, w), heads added."""
         if not self.rows:
             return torch.einsum("ndhl,ndhr->hlr", self.query[0], self.key[1])
-        return torch.einsum("ndhl,ndhr->nhlr", self.query[0], self.key[1]).softmax(-1).sum(0)
+        return torch.stack([self._row(0, row).sum(0) for row in range(self.key.shape[-2])])
+
+    def _row(self, view: int, row: int) -> Tensor:
+        """Say how much each position in a row of a view gets from each position of the other: (heads, w, w)."""
+        likeness = torch.einsum("ndl,ndr->nlr", self.query[view, :, :, row], self.key[1 - view, :, :, row])
+        return (likeness if self.bias[view] is None else likeness + self.bias[view]).softmax(-1)
 
 
 def attention_paths(model: Codec) -> list[str]:
@@ -71,8 +79,8 @@ def attention_paths(model: Codec) -> list[str]:
 def cross_attention(model: Codec, x: Image, path: str, *, rate: float | None = None) -> CrossAttention:
     """Run a pair (1, 2, 3, h, w) through a stereo model and keep what one block asks and offers across the views.
 
-    path: one of `attention_paths(model)`, or LicLabError. Of the block of the context, which works once a slice or
-    twice, the last call is kept; of a large picture the transforms see the whole, not strips. Raises LicLabError for
+    path: one of `attention_paths(model)`, or LicLabError. Of a block of the context, which works once a slice or more
+    often, the last call is kept; of a large picture the transforms see the whole, not strips. Raises LicLabError for
     other shapes and for a model in training.
     """
     if x.shape[:-2] != (1, 2, 3) or model.training:
@@ -95,7 +103,8 @@ def cross_attention(model: Codec, x: Image, path: str, *, rate: float | None = N
     size = query.shape[-2:]
     q, k = (values.unflatten(3, size) for values in (module.ask(query), module.offer(key).flip(0)))
     padded = -(-x.shape[-1] // model.multiple) * model.multiple
-    return CrossAttention(path, q, k, padded // size[1], isinstance(module, RowAttention))
+    rows = isinstance(module, RowAttention)
+    return CrossAttention(path, q, k, padded // size[1], rows, module.bias(2, size[1]) if rows else (None, None))
 
 
 def attention_disparity(found: CrossAttention, most: float | None = None) -> np.ndarray:

@@ -49,6 +49,19 @@ class BitMap:
         return at + self.side[:, None, None] / at[0].numel()
 
 
+def bits_by_group(model: Codec, found: BitMap) -> dict[str, float]:
+    """Add up the bits of a file by what is coded together: "side" and each slice of channels, "1 to 16", ...
+
+    In coding order, all views together. A model without slices has one, of all channels.
+    """
+    slices = getattr(model.latent.context, "slices", (len(found.channels[0]),))
+    groups, first = {"side": float(found.side.sum())}, 0
+    for size in slices:
+        groups[f"{first + 1} to {first + size}"] = float(found.channels[:, first : first + size].sum())
+        first += size
+    return groups
+
+
 class Witness(Decoder):
     """A decoder that notes, step by step, what it read: symbols, the table of each, their bits, and what is left.
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lic_lab.blocks.scan2d import BiScanBlock, VSSBlock
+from lic_lab.blocks.stereo import ViewExchange
 from lic_lab.entropy.checkerboard import AddNeighbours, LocalGlobal
 from lic_lab.entropy.raster import RasterContext
 from lic_lab.entropy.slices import SliceContext
@@ -20,6 +21,7 @@ CONTEXTS = {
     "slices": "the channel slices before",
     "neighbours": "positions of the same slice that are decoded",
     "scan": "what a scan over all positions tells",
+    "other view": "what a `ViewExchange` shows of the other view of a pair",
 }
 """What can be withheld, by name."""
 
@@ -59,9 +61,11 @@ def _handles(model: Codec, name: str) -> Iterator[tuple[nn.Module, object, bool]
             for number, step in enumerate(module.steps[1:], start=1):
                 yield step, _silent_slices(sum(module.slices[:number])), True
         elif name == "neighbours" and isinstance(module, (LocalGlobal, AddNeighbours)):
-            yield module, _silent_anchors, True
+            yield module, _silent_known, True
         elif name == "neighbours" and isinstance(module, (RasterContext, StereoCheckerboard, StereoRaster)):
             yield module.near, _silent, False
+        elif name == "other view" and isinstance(module, ViewExchange):
+            yield module.branch_a, _silent, False
         elif name == "scan" and isinstance(module, VSSBlock):
             yield module.ss2d, _silent, False
         elif name == "scan" and isinstance(module, BiScanBlock):
@@ -79,7 +83,7 @@ def _silent_slices(channels: int):
     return hook
 
 
-def _silent_anchors(module: nn.Module, inputs: tuple) -> tuple:
+def _silent_known(module: nn.Module, inputs: tuple) -> tuple:
     seen, known = inputs
     return seen, torch.zeros_like(known)
 

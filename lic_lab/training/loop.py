@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -69,12 +69,13 @@ class Trainer:
     validation: pictures (n, 3, h, w), or pairs.   folder: for state.pt and what `Log` writes.   keep(model, name): is
     called with the averaged model to write "best", "last" or "step-00010000".   processes: where to run.
     about: what the run is of, by name; it is stored, and a resumed run must be of the same.
+    fresh: names of parameters that learn `recipe.fresh` times as fast as the others.
     """
 
     def __init__(
         self, model: Codec, recipe: Recipe, bank: CropBank, validation: Tensor, folder: Path, *,
         keep: Callable[[Codec, str], None] = lambda model, name: None, processes: Processes | None = None,
-        about: Mapping | None = None,
+        about: Mapping | None = None, fresh: Collection[str] = (),
     ):  # fmt: skip
         self.recipe, self.bank, self.validation, self.folder = recipe, bank, validation, Path(folder)
         self.keep, self.processes, self.about = keep, processes or Processes(), dict(about or {})
@@ -86,11 +87,23 @@ class Trainer:
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.runner = self.processes.wrap(self.model)
         self.average = AveragedModel(self.model, multi_avg_fn=_moving_average(recipe.ema))
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.fresh = sorted({name for name, _ in self.model.named_parameters()}.intersection(fresh))
+        if recipe.fresh != 1 and not self.fresh:
+            raise LicLabError(
+                "fresh is of layers that the weights begun with have not: there are none, so leave it out"
+            )
+        self.optimizer = torch.optim.Adam(self._groups(), lr=recipe.lr, weight_decay=recipe.weight_decay)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.progress, self._skipped = Progress(steps=recipe.steps), 0
         self._random = self._random_state()
+
+    def _groups(self) -> list[dict]:
+        """Part the parameters into those that learn as the recipe says, and those that are `fresh`."""
+        named, fresh = list(self.model.named_parameters()), set(self.fresh)
+        known, new = ([p for name, p in named if (name in fresh) is wanted] for wanted in (False, True))
+        groups = {"params": known, "pace": 1.0}, {"params": new, "pace": self.recipe.fresh}
+        return [group for group in groups if group["params"]]
 
     def run(self, watch: Callable[[Progress], None] = lambda progress: None, control: Control | None = None) -> Codec:
         """Train to the last step and give the averaged model; `watch` is called after every step.
@@ -138,8 +151,9 @@ class Trainer:
 
     def _step(self) -> None:
         step, recipe, began = self.progress.step, self.recipe, time.monotonic()
+        rate = recipe.rate_at(step, [row["objective"] for row in self.progress.history])
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate_at(step, [row["objective"] for row in self.progress.history])
+            group["lr"] = rate * group["pace"]
         side, batch = recipe.crop_at(step)
         draw = self.bank.draw(batch, side, self.generator)
         rates = torch.rand(batch, generator=self.generator) * (self.model.rates - 1)
@@ -164,7 +178,7 @@ class Trainer:
         self.average.update_parameters(self.model)
         self.progress.step = step + 1
         self.progress.terms = dict(zip(self._terms, terms, strict=True))
-        self.progress.gradient, self.progress.rate = norm, self.optimizer.param_groups[0]["lr"]
+        self.progress.gradient, self.progress.rate = norm, rate
         self._smooth(loss=loss, bpp=bpp, psnr=psnr, speed=batch / (time.monotonic() - began))
         self._note()
 
@@ -253,6 +267,7 @@ class Trainer:
             "recipe": asdict(self.recipe),
             "lambdas": self.model.lambdas,
             "about": self.about,
+            "fresh": self.fresh,
             "random": (self._random_state()[0], self.generator.get_state()),
             "random_cuda": self._random_state()[1],
         }
@@ -274,6 +289,8 @@ class Trainer:
             raise LicLabError(f"{file} belongs to another model or preset: choose another folder") from error
         if state.get("lambdas", self.model.lambdas) != self.model.lambdas:
             raise LicLabError(f"{file} was trained for lambda {state['lambdas']}, not {self.model.lambdas}")
+        if set(self.fresh) != set(state.get("fresh", ())):
+            raise LicLabError(f"{file} has other fresh layers than this run: choose another folder")
         distortion = state["recipe"].get("distortion", "mse")
         if distortion != self.recipe.distortion:
             raise LicLabError(
@@ -281,6 +298,8 @@ class Trainer:
             )
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for group, now in zip(self.optimizer.param_groups, self._groups(), strict=True):
+            group["pace"] = now["pace"]  # as the recipe has it by now
         if state.get("scaler") and self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])
         self.progress = Progress(**state["progress"] | {"steps": self.recipe.steps})

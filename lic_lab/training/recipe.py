@@ -25,7 +25,8 @@ class Recipe:
 
     steps: optimiser steps.   crops: stages of (share of the steps at their end, crop side in pixels, crops per step).
     accumulate: parts into which a process cuts its share of the crops of a step; the numbers stay the same.
-    lr: peak learning rate of Adam, after `warmup` steps of linear growth, a tenth of all at most.
+    lr: peak learning rate of Adam, after `warmup` steps of linear growth, a tenth of all at most.   fresh: how many
+    times faster those layers learn that the weights begun with have not (all alike without such weights).
     schedule: "cosine" to lr / 50 at the last step; "constant"; "step", times `factor` at each of the steps in
     `milestones`; "exponential", times `factor` for every `period` steps after the first of `milestones`; "plateau",
     times `factor` when the validation objective has not fallen for `patience` validations.
@@ -42,6 +43,7 @@ class Recipe:
     crops: tuple[tuple[float, int, int], ...] = ((1.0, 128, 8),)
     accumulate: int = 1
     lr: float = 5e-4
+    fresh: float = 1.0
     warmup: int = 300
     schedule: str = "cosine"
     milestones: tuple[int, ...] = ()
@@ -124,10 +126,10 @@ class Recipe:
 
 
 _RANGES = {  # the least that is allowed, "positive" standing for more than nothing; and whether the number is whole
-    "steps": (1, True), "accumulate": (1, True), "lr": ("positive", False), "warmup": (0, True),
-    "factor": ("positive", False), "period": (1, True), "patience": (1, True), "weight_decay": (0, False),
-    "lambda_warmup": (0, True), "clip": ("positive", False), "ema": (0, False), "seed": (0, True), "every": (1, True),
-    "keep_every": (0, True),
+    "steps": (1, True), "accumulate": (1, True), "lr": ("positive", False), "fresh": ("positive", False),
+    "warmup": (0, True), "factor": ("positive", False), "period": (1, True), "patience": (1, True),
+    "weight_decay": (0, False), "lambda_warmup": (0, True), "clip": ("positive", False), "ema": (0, False),
+    "seed": (0, True), "every": (1, True), "keep_every": (0, True),
 }  # fmt: skip
 
 

@@ -48,8 +48,8 @@ def train(
     preset: "lab" by default.   lmbda: one fixed trade-off instead of the model's whole ladder.   switches: constructor
     arguments instead of the preset's (`presets.build`).   validation: folders; without any, every 25th picture is held
     out.   epochs: instead of steps, how often every picture is taken; lr_epochs: instead of milestones.
-    start_from: weights whose layers are taken over where place and shapes agree (`warm_start`).   device: "cpu" or
-    "cuda".
+    start_from: weights whose layers are taken over where place and shapes agree (`warm_start`); the others are `fresh`.
+    device: "cpu" or "cuda".
     memory: bytes of pictures to hold, see `CropBank`.   changes: to the preset's `Recipe`, and crop= or batch_size= for
     all its stages.   resume: go on from the state in `out`; what is not said anew stays as it was there.
     progress(done, total, text) is called for every picture read, then after every step, as watch(Progress) is; control
@@ -70,7 +70,7 @@ def train(
     about["switches"] = dict(switches or old.get("switches", {}))
     for key, folders in (("data", data), ("validation", validation)):
         about[key] = [Path(folder).name for folder in folders]
-    about |= {"start_from": old["start_from"]} if "start_from" in old else {}
+    about |= {key: old[key] for key in ("start_from", "before") if key in old}
     refuse_other(out / "state.pt", old, about)
     lambdas = _lambdas(lmbda, before)
     plan = _plan(before, about["preset"], changes, epochs, lr_epochs)
@@ -80,12 +80,13 @@ def train(
         with _one_run(out, processes.main), _settings(threads, recipe.deterministic):
             torch.manual_seed(recipe.seed)
             model = build(name, about["preset"], lambdas=lambdas, **about["switches"])
+            fresh = set(before.get("fresh", ()))
             if start_from and not resume:
-                warm_start(model, start_from)
-                about["start_from"] = Path(start_from).name
+                fresh = set(model.state_dict()) - warm_start(model, start_from)
+                about |= {"start_from": Path(start_from).name, "before": lineage(start_from)}
             bank, held = _pictures(model.views == 2, data, validation, recipe, memory=memory, progress=progress)
             recipe = plan(bank.used)
-            trainer = Trainer(model, recipe, bank, held, out, processes=processes, about=about)
+            trainer = Trainer(model, recipe, bank, held, out, processes=processes, about=about, fresh=fresh)
             trainer.keep = partial(_keep, trainer)
             if resume:
                 trainer.resume()
@@ -204,8 +205,8 @@ def _pictures(
     return bank, crops(held, side)
 
 
-def warm_start(model: Codec, path: str | Path) -> int:
-    """Take over every layer of a weight file whose place and shapes a model has too; give how many tensors these are.
+def warm_start(model: Codec, path: str | Path) -> set[str]:
+    """Take over every layer of a weight file whose place and shapes a model has too; give the names of these tensors.
 
     The file may be of another model: what they share, such as the transforms' convolutions, need not be learned again.
     A place is a name without its numbers, in the order of analysis, latent or synthesis: blocks that one of the two has
@@ -221,7 +222,17 @@ def warm_start(model: Codec, path: str | Path) -> int:
     if not fitting:
         raise LicLabError(f"nothing in {path} fits this model: leave it out")
     model.load_state_dict(fitting, strict=False)
-    return len(fitting)
+    return set(fitting)
+
+
+def lineage(path: str | Path) -> list[dict]:
+    """Say how the weights of a file were made, the oldest first: "weights", "command", "steps" and "hours" of each run.
+
+    What a card does not say is left out. Raises LicLabError for a file that is not one of `save_model`.
+    """
+    model = load_weights(path)
+    run = {key: model.card[key] for key in ("command", "steps", "hours") if key in model.card}
+    return [*model.card.get("before", []), {"weights": model.fingerprint().hex(), **run}]
 
 
 def _layers(state: Mapping[str, Tensor]) -> tuple[list[list[str]], list[tuple]]:
@@ -246,6 +257,7 @@ def card(trainer: Trainer) -> dict:
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
     shared = f"{trainer.processes.count} processes, " if trainer.processes.count > 1 else ""
     return {
+        **({"before": trainer.about["before"]} if "before" in trainer.about else {}),
         "command": command(trainer),
         **({"resumed": now.legs} if now.legs else {}),
         "data": trainer.about["data"],

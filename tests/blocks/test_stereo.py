@@ -16,6 +16,7 @@ from lic_lab.blocks.stereo import (
     MutualAttention,
     ResidualUnit,
     RowAttention,
+    TwinAttention,
     ViewExchange,
     interleave,
     other_view,
@@ -171,6 +172,40 @@ def test_row_attention_finds_a_point_where_the_other_view_shows_it():
     assert torch.allclose(block(left, right, right), block(left, left, left), atol=0.05)
 
 
+@torch.no_grad()
+def test_twin_attention_is_biased_as_far_as_a_point_has_moved_left_points_to_the_left_and_right_ones_to_the_right():
+    block = TwinAttention(8, heads=2, reach=4)
+    block.leans[:, 2 + 3] = 500.0  # a disparity of three columns, whatever is seen
+    x, value = torch.randn(2, 8, 2, 9), torch.randn(2, 8, 2, 9)
+    got, v = block(x, other_view(x), value), block.value(value)
+    assert torch.allclose(got[0, ..., 3:], v[0, ..., :-3], atol=1e-5)  # value is that of the other view already
+    assert torch.allclose(got[1, ..., :-3], v[1, ..., 3:], atol=1e-5)
+    likeness = torch.einsum("ndl,ndr->nlr", block.ask(x)[0, :, :, :9], block.offer(x)[1, :, :, :9])
+    written_out = (likeness + block.bias(2, 9)[0]).softmax(-1)  # of the first row
+    expected = torch.einsum("nlr,ndr->ndl", written_out, v[0, :, 0].unflatten(0, (2, 4))).flatten(0, 1)
+    assert torch.allclose(got[0, :, 0], expected, atol=1e-5)
+
+
+def test_twin_attention_finds_twins_before_it_has_learned_anything():
+    """Features of a right view in which all points moved two columns to the left; no weight has been trained."""
+    torch.manual_seed(0)
+    block, left = TwinAttention(64), torch.randn(1, 64, 4, 24)
+    x = torch.nn.functional.normalize(torch.cat([left, left.roll(-2, dims=-1)]), dim=1) * 64**0.5
+    asks, offers = (found.unflatten(2, (4, 24)) for found in (block.ask(x)[0], block.offer(x)[1]))
+    shares = torch.einsum("ndhl,ndhr->nhlr", asks, offers).softmax(-1)
+    assert torch.einsum("ndl,ndl->nl", block.ask(x)[0], block.offer(x)[0]).allclose(torch.tensor(30.0))
+    assert (shares[..., 2:, :].argmax(-1) == torch.arange(22)).all() and shares.amax(-1)[..., 2:].mean() > 0.9
+
+
+def test_an_exchange_hears_what_is_known_of_the_other_view_and_not_of_its_own():
+    torch.manual_seed(3)
+    block, x, known = ViewExchange(16, 4), torch.randn(2, 16, 5, 7), torch.zeros(2, 4, 5, 7)
+    nudged = known.clone()
+    nudged[0, :, 2, 3] = 5.0
+    change = (block(x, nudged) - block(x, known)).abs().amax(1)
+    assert change[0].max() == 0 and change[1, 2].min() > 0 and change[1, [0, 1, 3, 4]].max() < 1e-6
+
+
 def test_a_block_that_looks_along_rows_hears_of_nothing_else_in_branch_a():
     torch.manual_seed(3)
     block, x = MutualAttention(16, heads=2, rows=True).branch_a, torch.randn(2, 16, 5, 7)
@@ -226,6 +261,11 @@ def test_the_block_has_the_published_number_of_weights():
         assert sum(p.numel() for p in MutualAttention(dim).parameters()) == published - unnoticed
 
 
+def leaning(exchange):
+    torch.nn.init.normal_(exchange.branch_a.leans)
+    return exchange
+
+
 @torch.no_grad()
 @pytest.mark.parametrize(
     "make",
@@ -237,6 +277,7 @@ def test_the_block_has_the_published_number_of_weights():
         lambda: MutualAttention(16, heads=2, depth=1, light=True),
         lambda: MutualAttention(16, heads=2, rows=True),
         lambda: ViewExchange(16),
+        lambda: leaning(ViewExchange(16)),
     ],
 )
 def test_coding_is_close_to_training_and_does_not_depend_on_the_order_of_sums(make):
@@ -254,12 +295,16 @@ def test_coding_is_close_to_training_and_does_not_depend_on_the_order_of_sums(ma
 @torch.no_grad()
 @pytest.mark.parametrize(
     "kind, steps",
-    [(LinearAttention, ["softmax", "softmax", "matmul", "matmul"]), (RowAttention, ["matmul", "softmax", "matmul"])],
+    [
+        (LinearAttention, ["softmax", "softmax", "matmul", "matmul"]),
+        (RowAttention, ["matmul", "softmax", "matmul"]),
+        (TwinAttention, ["matmul", "softmax", "matmul"]),
+    ],
 )
 def test_coding_attention_is_made_of_exact_softmax_and_exact_products_only(monkeypatch, kind, steps):
     """float64 sums of a stock softmax or product would depend on their order, and nobody would notice for long."""
     torch.manual_seed(5)
-    block, x = kind(16, heads=2), torch.randn(1, 16, 4, 5, dtype=torch.float64)
+    block, x = kind(16, heads=2), torch.randn(2, 16, 4, 5, dtype=torch.float64)
     block(x, x, x)  # the weights are on their grid now
 
     def forbidden(*_, **__):
@@ -273,9 +318,18 @@ def test_coding_attention_is_made_of_exact_softmax_and_exact_products_only(monke
         real = getattr(exact, name)
         monkeypatch.setattr(exact, name, lambda *args, real=real, name=name: calls.append(name) or real(*args))
     block(x, x, x)
-    assert calls == steps
+    assert calls and calls == steps * (len(calls) // len(steps))  # rows are mixed picture by picture
     with pytest.raises(AssertionError, match="stock sum"):
         block(x.float(), x.float(), x.float())
+
+
+@torch.no_grad()
+def test_coding_attention_gives_the_same_bits_a_few_rows_at_a_time(monkeypatch):
+    torch.manual_seed(5)
+    block, x = leaning(ViewExchange(16)), 3 * torch.randn(2, 16, 6, 9, dtype=torch.float64)
+    whole = block(x)
+    monkeypatch.setattr("lic_lab.blocks.stereo.SCORES", 2 * 4 * 9 * 9)  # two rows of four heads
+    assert torch.equal(block(x), whole)
 
 
 def test_attention_in_double_precision_is_no_coding_and_has_its_gradients():
@@ -307,5 +361,7 @@ def test_every_weight_learns(pairs):
 def test_widths_that_do_not_divide_and_unknown_words_are_refused():
     with pytest.raises(LicLabError, match="multiple of 16, not 40"):
         LinearAttention(40, heads=8)
+    with pytest.raises(LicLabError, match="multiple of 4, not 6"):
+        TwinAttention(6, heads=4)
     with pytest.raises(LicLabError, match="use 'own' or 'other'"):
         MutualAttention(16, heads=2, query="left")

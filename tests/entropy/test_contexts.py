@@ -27,8 +27,8 @@ STEPS = {
 }
 WHOLE = {
     "slices read again": partial(ReadAgain, (4, 8), 10, hidden=(12, 8), far=partial(mixer, "bi", state=4, expand=1)),
-    "slices read again, near": partial(ReadAgain, (4, 8), 10, hidden=(12, 8), far=None),
-    "slices read again through a gate": partial(ReadAgain, (4, 8), 10, hidden=(12, 8), far=None, gated=True),
+    "slices read again, near": partial(ReadAgain, (4, 8), 10, hidden=(12, 8)),
+    "slices read again through a gate": partial(ReadAgain, (4, 8), 10, hidden=(12, 8), gated=True),
 }
 SERIAL = {
     "raster": partial(RasterContext, 12, 10, hidden=8),

@@ -17,7 +17,7 @@ SMALL = {
     "bimamba": {"scales": (4, 8)},
     "cmamba": {"depths": (1, 0, 1)},
     "csm": {"depths": (1, 0, 1)},
-    "bisic": {},
+    "bisic": {"context": "turns"},
     "asymmetric": {"expand": (2, 2, 2)},
 }
 MODELS = [name for name in SMALL if name != "charm"]
@@ -65,7 +65,7 @@ def test_asymmetric_begins_with_the_analysis_and_the_entropy_model_of_charm(char
 @pytest.mark.parametrize("name", BEGIN_AS_CHARM)
 def test_a_model_on_the_trunk_begins_as_charm(name, charm):
     theirs, model, x = load_weights(charm), small(name), views(name)
-    assert warm_start(model, charm) == len(theirs.state_dict())
+    assert len(warm_start(model, charm)) == len(theirs.state_dict())
     each = [theirs.compress(view[None], rate=1.0) for view in x.flatten(0, -4)]
     mine = model.compress(x, rate=1.0)
     if isinstance(model.latent.context, ReadAgain):  # the symbols are those of charm, in another order
@@ -110,13 +110,18 @@ def test_every_parameter_on_the_trunk_gets_a_gradient(name):
 
 
 @torch.no_grad()
-def test_what_neighbours_say_can_be_withheld_on_the_trunk():
-    model, x = small("bimamba"), views("bimamba", 64, 64)
+@pytest.mark.parametrize("name, contexts", [
+    ("bimamba", ("slices", "neighbours", "scan")), ("bisic", ("slices", "neighbours", "other view")),
+])  # fmt: skip
+def test_what_is_told_on_the_trunk_can_be_withheld(name, contexts):
+    model, x = small(name), views(name, 64, 64)
     shake(model, seed=5)
-    assert contexts_of(model) == ("slices", "neighbours", "scan")
+    assert contexts_of(model) == contexts
     before = model.compress(x, 1.0)
-    with withheld(model, "neighbours"):
-        assert model.compress(x, 1.0) != before
+    for context in contexts:
+        with withheld(model, context):
+            silent = model.compress(x, 1.0)
+            assert silent != before and model.decompress(silent).shape == x.shape
 
 
 def test_widths_that_do_not_go_with_a_trunk_are_refused():
@@ -124,9 +129,8 @@ def test_widths_that_do_not_go_with_a_trunk_are_refused():
         build("bisic", "lab", trunk=None)
 
 
-@pytest.mark.parametrize("name", ["bimamba", "bisic"])
-def test_slices_that_are_read_again_share_one_look_afar(name):
-    model = small(name)
+def test_slices_that_are_read_again_share_one_look_afar():
+    model = small("bimamba")
     context = model.latent.context
     assert isinstance(context, ReadAgain)
     assert all(step.far[0] is context.far for step in context.steps)
@@ -135,14 +139,20 @@ def test_slices_that_are_read_again_share_one_look_afar(name):
 
 
 @torch.no_grad()
-def test_anchors_of_one_view_tell_the_others_of_both():
+def test_views_take_turns_so_each_hears_of_half_the_rows_of_the_other_before_its_own():
     model = small("bisic")
     shake(model, seed=4)
     hyper, y = torch.randn(2, 16, 6, 8), torch.randn(2, 24, 6, 8)
     look = Causality(lambda y, wire: model.latent.context(y, hyper, wire), y)
-    told = look.told((0, 1, 2, 2))  # an anchor of the left view, in the first slice
-    assert not told[look.step == 0].any()
-    assert told[0, :4][look.step[0, :4] == 1].any() and told[1, :4][look.step[1, :4] == 1].any()
+    for first, row in ((0, 2), (1, 3)):  # the left view goes first in even rows, the right one in odd ones
+        told = look.told((first, 1, row, 2))  # a symbol of the first slice
+        assert told[1 - first, :4, row].any()
+        assert not look.told((1 - first, 1, row, 2))[first, :4, row].any()
+
+
+def test_turns_without_a_trunk_are_refused():
+    with pytest.raises(LicLabError, match="'turns' needs a trunk"):
+        build("bisic", "tiny", context="turns")
 
 
 @pytest.mark.parametrize("name", MODELS)

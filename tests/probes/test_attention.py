@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from lic_lab.errors import LicLabError
-from lic_lab.models.bisic import BiSIC
-from lic_lab.models.presets import PRESETS, build
+from lic_lab.models.presets import build
 from lic_lab.probes.attention import (
     CrossAttention,
     attention_disparity,
@@ -61,14 +60,24 @@ def test_what_a_position_gets_is_the_values_of_the_other_view_weighed_by_its_map
     assert torch.allclose(output[view, :, 2, 3], expected.flatten(), atol=1e-5)
 
 
+ALONG_ROWS = {
+    "mutual attention": {"rows": True},
+    "exchange on a trunk": {
+        "widths": (8, 12, 16), "features": (16, 16, 16), "context": "turns", "trunk": (16, 16),
+    },
+}  # fmt: skip
+
+
 @torch.no_grad()
-def test_along_rows_the_map_is_that_of_a_softmax_of_the_row(pair):
+@pytest.mark.parametrize("name, number", [("mutual attention", 0), *(("exchange on a trunk", k) for k in (0, 2, -1))])
+def test_along_rows_the_map_is_that_of_a_softmax_of_the_row(name, number, pair):
     torch.manual_seed(0)
-    preset = PRESETS["bisic"]["tiny"]
-    made = BiSIC(*preset.args, **preset.keywords | {"rows": True}).eval()
-    path = attention_paths(made)[0]
+    made = build("bisic", "tiny", **ALONG_ROWS[name])
+    path = attention_paths(made)[number]
     block, kept = made.get_submodule(path).branch_a, []
     block.query.weight *= 20
+    if hasattr(block, "leans"):
+        torch.nn.init.normal_(block.leans)
     hook = block.register_forward_hook(lambda module, args, output: kept.append((args, output)))
     found = cross_attention(made, pair, path)
     hook.remove()

@@ -9,6 +9,7 @@ from safetensors import safe_open
 
 from lic_lab.datasets.images import write_image
 from lic_lab.errors import LicLabError
+from lic_lab.evaluation.cards import card_markdown
 from lic_lab.models.checkpoints import load_weights, save_model
 from lic_lab.models.presets import LADDER, PRESETS, build
 from lic_lab.training.control import Control
@@ -210,10 +211,77 @@ def test_a_model_begins_with_what_it_shares_with_another_one(pictures, tmp_path)
     shared = {key for key, value in theirs.items() if key in mine and mine[key].shape == value.shape}
     halves = {key for key in shared if key.endswith(".bias") and key.removesuffix("bias") + "weight" not in shared}
     assert halves  # a bias is nothing without its weight
-    assert taken >= len(shared - halves) > 5  # and layers that stand in the same place under another number
+    assert len(taken) >= len(shared - halves) > 5  # and layers that stand in the same place under another number
     assert all(torch.equal(mine[key], theirs[key]) for key in shared - halves)
     again = train("cmamba", [pictures], out=tmp_path / "cmamba", start_from=path, **QUICK)
     assert "--start-from charm.safetensors" in load_weights(again).card["command"]
+
+
+def test_a_card_says_what_was_trained_before_and_keeps_it_when_resumed(pictures, tmp_path):
+    first = train("charm", [pictures], out=tmp_path / "1", **QUICK)
+    second = train("charm", [pictures], out=tmp_path / "2", start_from=first, **QUICK)
+    third = train("cmamba", [pictures], out=tmp_path / "3", start_from=second, **QUICK)
+    third = train("cmamba", [pictures], out=tmp_path / "3", resume=True, **QUICK | {"steps": 3})
+    before = load_weights(third).card["before"]
+    models = [load_weights(path) for path in (first, second)]
+    assert [run["weights"] for run in before] == [model.fingerprint().hex() for model in models]
+    assert [run["command"] for run in before] == [model.card["command"] for model in models]
+    assert "before" not in models[0].card
+    assert f"to weights {before[1]['weights']}: `{before[1]['command']}` (2 steps" in card_markdown(third)
+
+
+def test_layers_that_the_start_has_not_learn_faster_where_that_is_asked_also_after_a_resume(pictures, tmp_path):
+    path = train("charm", [pictures], out=tmp_path / "charm", **QUICK)
+    paces = {}
+
+    def look(trainer):
+        names = {parameter: name for name, parameter in trainer.model.named_parameters()}
+        paces.update({names[p]: group["pace"] for group in trainer.optimizer.param_groups for p in group["params"]})
+
+    begin = {"start_from": path, "out": tmp_path / "run", "ready": look}
+    run = train("cmamba", [pictures], **begin, fresh=4.0, **QUICK)
+    taken = warm_start(build("cmamba", "tiny"), path)
+    assert set(paces.values()) == {1.0, 4.0}
+    assert all((paces[name] == 1.0) == (name in taken) for name in paces)
+    assert "--fresh 4.0" in load_weights(run).card["command"]
+    first, _ = dict(paces), paces.clear()
+    train("cmamba", [pictures], out=tmp_path / "run", ready=look, resume=True, **QUICK | {"steps": 3})
+    assert paces == first
+    train("cmamba", [pictures], out=tmp_path / "run", ready=look, resume=True, fresh=2.0, **QUICK | {"steps": 4})
+    assert set(paces.values()) == {1.0, 2.0}
+
+
+def test_fresh_layers_must_be_there_and_stay_the_same(pictures, tmp_path):
+    with pytest.raises(LicLabError, match="there are none, so leave it out"):
+        train("charm", [pictures], out=tmp_path / "1", fresh=2.0, **QUICK)
+    train("cmamba", [pictures], out=tmp_path / "3", **QUICK)
+    state = torch.load(tmp_path / "3" / "state.pt", weights_only=True)
+    del state["fresh"], state["optimizer"]["param_groups"][0]["pace"]  # as of a run before there was such a thing
+    torch.save(state, tmp_path / "3" / "state.pt")
+    with pytest.raises(LicLabError, match="there are none, so leave it out"):
+        train("cmamba", [pictures], out=tmp_path / "3", resume=True, fresh=2.0, **QUICK | {"steps": 3})
+    again = train("cmamba", [pictures], out=tmp_path / "3", resume=True, **QUICK | {"steps": 3})
+    assert load_weights(again).card["steps"] == 3
+
+
+def test_faster_fresh_layers_move_further_than_the_others_would(pictures, tmp_path):
+    path = train("charm", [pictures], out=tmp_path / "charm", **QUICK)
+    moved = {}
+    for pace in (1.0, 8.0):
+        kept = {}
+
+        def look(trainer, kept=kept):
+            kept.update({name: value.clone() for name, value in trainer.model.state_dict().items()})
+
+        run = train("cmamba", [pictures], out=tmp_path / str(pace), start_from=path, ready=look, fresh=pace, ema=0.0,
+                    **QUICK)  # fmt: skip
+        taken, after = warm_start(build("cmamba", "tiny"), path), load_weights(run).state_dict()
+        moved[pace] = {
+            k: (after[k] - kept[k]).abs().mean().item() for k, _ in build("cmamba", "tiny").named_parameters()
+        }
+    fresh = [k for k in moved[1.0] if k not in taken and moved[1.0][k] > 0]
+    ratios = sorted(moved[8.0][k] / moved[1.0][k] for k in fresh)
+    assert ratios[len(ratios) // 2] > 4
 
 
 def test_weights_that_share_nothing_are_refused(tmp_path):

@@ -36,6 +36,7 @@ def card_markdown(path: str | Path) -> str:
     ]
     lines += [_begun(run) for run in card.get("before", [])]
     lines += [f"- command: `{card['command']}`"] if "command" in card else []
+    lines += [_leg(leg) for leg in card.get("resumed", [])]
     lines += [f"- {key}: {card[key]}" for key in ("note", "steps", "hours", "hardware") if key in card]
     lines += _data(card) + _validation(card.get("validation", []))
     title, table, anchors = MEASURED[model.views]
@@ -50,6 +51,12 @@ def _begun(run: Mapping) -> str:
     """The line of a run that came before."""
     told = ", ".join(f"{run[key]} {key}" for key in ("steps", "hours") if key in run)
     return f"- before, to weights {run['weights']}: `{run.get('command', 'unknown')}`" + (f" ({told})" if told else "")
+
+
+def _leg(leg: Mapping) -> str:
+    """The line of a resumption with another recipe."""
+    changes = (f"{key.replace('_', ' ')} {was[0]} to {was[1]}" for key, was in leg.items() if key != "step")
+    return f"- resumed at step {leg['step']}: {', '.join(changes)}"
 
 
 def _data(card: Mapping) -> list[str]:

@@ -34,6 +34,7 @@ INSIDE = 6  # modules that are named of what is inside a part
 
 MEANING = {
     FULL: "as it is",
+    "checkerboard": "both views at once, every second position first",
     "cnn-only": "convolutions only, no scan",
     "conv-blocks": "convolutions in place of the scans of the transforms",
     "conv-context": "convolutions in place of the scan of the context",

@@ -187,9 +187,8 @@ class TwinAttention(RowAttention):
     q^T k / sqrt(d) + b[how far the point has moved], for each head: left points are looked for to the left of their
     column and right ones to the right, so one table serves both. Values are of three columns, since a point's twin lies
     between two.
-    Query and key begin as the features themselves, so normalised ones find their like before anything is learned: on
-    the Motorcycle pair two of three positions within one of their twin, in features of a trained context. Begun at
-    random and apart, 700 steps had taught them nothing of the other view.
+    Query and key begin as the features themselves, so that normalised ones find their like before anything is learned.
+    Begun at random and apart, 700 steps had taught them nothing of the other view.
     Source of the bias: Shaw et al., "Self-attention with relative position representations", NAACL 2018.
     """
 

@@ -23,6 +23,7 @@ from lic_lab.training.log import Log, write_whole
 from lic_lab.training.objective import balanced, rate_distortion
 from lic_lab.training.processes import Processes
 from lic_lab.training.recipe import Recipe, recipe_of
+from lic_lab.training.soap import SOAP
 from lic_lab.training.validation import validate
 
 SKIPS = 50  # steps that fp16 may pass over in a row, each halving its scale
@@ -92,7 +93,8 @@ class Trainer:
             raise LicLabError(
                 "fresh is of layers that the weights begun with have not: there are none, so leave it out"
             )
-        self.optimizer = torch.optim.Adam(self._groups(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+        kind = {"adam": torch.optim.Adam, "soap": SOAP}[recipe.optimizer]
+        self.optimizer = kind(self._groups(), lr=recipe.lr, weight_decay=recipe.weight_decay)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.progress, self._skipped = Progress(steps=recipe.steps), 0
@@ -291,11 +293,10 @@ class Trainer:
             raise LicLabError(f"{file} was trained for lambda {state['lambdas']}, not {self.model.lambdas}")
         if set(self.fresh) != set(state.get("fresh", ())):
             raise LicLabError(f"{file} has other fresh layers than this run: choose another folder")
-        distortion = state["recipe"].get("distortion", "mse")
-        if distortion != self.recipe.distortion:
-            raise LicLabError(
-                f"{file} was trained for {distortion}, not {self.recipe.distortion}: choose another folder"
-            )
+        for key, usual, how in ("distortion", "mse", "for"), ("optimizer", "adam", "with"):
+            was, wanted = state["recipe"].get(key, usual), getattr(self.recipe, key)
+            if was != wanted:
+                raise LicLabError(f"{file} was trained {how} {was}, not {wanted}: choose another folder")
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         for group, now in zip(self.optimizer.param_groups, self._groups(), strict=True):

@@ -23,7 +23,7 @@ CURVES = {  # what is noted after a step -> title and axis of its curve
     "bpp": ("Rate on training crops", "bits per pixel"),
     "psnr": ("Quality on training crops", "PSNR (dB)"),
     "gradient": ("Norm of the gradient", "before clipping"),
-    "rate": ("Learning rate", "of Adam"),
+    "rate": ("Learning rate", "of the optimiser"),
 }
 PICTURE = 300  # pixels of a picture on the page
 

@@ -328,6 +328,14 @@ def test_the_averaged_weights_are_the_last_ones_where_nobody_wants_an_average(tr
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), run.model.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("before", ["soap", "adam"])
+def test_a_state_of_another_optimizer_is_refused(trainer, before):
+    after = {"soap": "adam", "adam": "soap"}[before]
+    trainer(recipe=replace(RECIPE, optimizer=before)).run()
+    with pytest.raises(LicLabError, match=f"was trained with {before}, not {after}: choose another folder"):
+        trainer(recipe=replace(RECIPE, optimizer=after)).resume()
+
+
 def test_a_state_of_another_distortion_is_refused(trainer):
     trainer().save()
     other = replace(RECIPE, distortion="ms-ssim", crops=((1.0, 192, 1),))
@@ -370,7 +378,7 @@ def test_the_rate_falls_where_validations_stand_still(trainer, monkeypatch):
     assert rates == [1, 1, 1, 0.5, 0.5, 0.25]
 
 
-@pytest.mark.parametrize("changes", [{"precision": "fp16"}, PLATEAU], ids=str)
+@pytest.mark.parametrize("changes", [{"precision": "fp16"}, {"optimizer": "soap"}, PLATEAU], ids=str)
 def test_every_kind_of_run_resumes_with_all_its_numbers(pictures, tmp_path, changes):
     recipe = replace(RECIPE, **changes)
     whole, first = (make_trainer(pictures, tmp_path / name, recipe) for name in ("whole", "parts"))

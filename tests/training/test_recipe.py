@@ -64,6 +64,7 @@ def test_lambda_grows_over_its_warm_up_as_in_the_public_code_of_bimamba():
     ("fields", "complaint"),
     [
         ({"schedule": "cosin"}, "no schedule called 'cosin': there are cosine, constant"),
+        ({"optimizer": "sgd"}, "no optimizer called 'sgd': there are adam, soap"),
         ({"precision": "int8"}, "no precision called 'int8'"),
         ({"distortion": "ssim"}, "no distortion called 'ssim': there are mse, ms-ssim"),
         ({"steps": 0}, "steps is a positive whole number, got 0"),

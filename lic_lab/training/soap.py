@@ -17,8 +17,8 @@ class SOAP(torch.optim.Optimizer):
     lr: as Adam's, for a step is as long.   betas: decay of the mean, and of the square and the statistics.
     every: steps between two turns of the bases.   weight_decay: of the squared weights, as in `torch.optim.Adam`.
     Source: Vyas et al., "SOAP: Improving and stabilizing Shampoo using Adam", arXiv 2409.11321, Algorithm 3; found to
-    need fewer steps in learned compression by Zhang and Zhu, arXiv 2601.20769. Ours: the mean is kept in the turned
-    axes, which saves one of three turns a step, and turns with them.
+    need fewer steps in learned compression by Zhang and Zhu, arXiv 2601.20769. Ours: the first gradient, which gives
+    the first bases, is stepped along as well, and the mean is kept in the turned axes, which saves a turn a step.
     """
 
     def __init__(
@@ -42,16 +42,17 @@ class SOAP(torch.optim.Optimizer):
         state = self.state[weight]
         if not state:
             state |= {"step": 0, "mean": torch.zeros_like(gradient), "square": torch.zeros_like(gradient)}
-            state["statistics"] = {axis: covariance(gradient, axis) for axis in turned_axes(weight)}
-            state["bases"] = {axis: _eigenvectors(s) for axis, s in state["statistics"].items()}
+            first = {axis: covariance(gradient, axis) for axis in turned_axes(weight)}
+            state["statistics"] = {axis: torch.zeros_like(s) for axis, s in first.items()}
+            state["bases"] = {axis: _eigenvectors(s) for axis, s in first.items()}
         state["step"] += 1
         faded, faded_square = (beta ** state["step"] for beta in group["betas"])
         turned = turn(gradient, state["bases"])
         state["mean"].lerp_(turned, 1 - group["betas"][0])
-        state["square"].lerp_(turned.square_(), 1 - group["betas"][1])
+        state["square"].mul_(group["betas"][1]).addcmul_(turned, turned, value=1 - group["betas"][1])
         scale = (state["square"] / (1 - faded_square)).sqrt_().add_(group["eps"])
         move = turn(state["mean"] / scale, state["bases"], back=True)
-        layered(weight).add_(move, alpha=-group["lr"] / (1 - faded))
+        weight.add_(unlayered(move, weight), alpha=-group["lr"] / (1 - faded))
         for axis, statistics in state["statistics"].items():
             statistics.lerp_(covariance(gradient, axis), 1 - group["betas"][1])
         if state["step"] % group["every"] == 0:
@@ -70,6 +71,13 @@ def layered(weight: Tensor) -> Tensor:
     if weight.ndim < 2:
         return weight.view(1, 1, -1)
     return weight.movedim(1, -1).flatten(1, -2) if weight.ndim > 2 else weight.unsqueeze(1)
+
+
+def unlayered(x: Tensor, weight: Tensor) -> Tensor:
+    """Undo `layered`: (outputs, taps, inputs) -> the shape of the weight."""
+    if weight.ndim < 3:
+        return x.view_as(weight)
+    return x.unflatten(1, weight.shape[2:]).movedim(-1, 1)
 
 
 def turned_axes(weight: Tensor) -> list[int]:

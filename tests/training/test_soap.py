@@ -33,7 +33,7 @@ def moved(optimizer_of, shape, steps=25, layout=torch.contiguous_format, **optio
 
 
 class Slow(torch.optim.Optimizer):
-    """Algorithm 3 of the paper word for word: every axis by its own tensordot, the mean in the weights' own axes."""
+    """Algorithm 3 of the paper: every axis by its own tensordot, the mean in the weights' own axes."""
 
     def __init__(self, params, lr=5e-4, betas=(0.95, 0.95), every=10, weight_decay=0.0, eps=1e-8):
         super().__init__(params, {"lr": lr, "betas": betas, "every": every, "decay": weight_decay, "eps": eps})
@@ -60,8 +60,8 @@ class Slow(torch.optim.Optimizer):
                 return x
 
             if not state:
-                state |= {"M": torch.zeros_like(g), "V": torch.zeros_like(g), "L": {a: outer(a) for a in axes}}
-                state["Q"] = {a: torch.linalg.eigh(state["L"][a])[1].flip(1) for a in axes}
+                state |= {"M": torch.zeros_like(g), "V": torch.zeros_like(g), "L": {a: 0 * outer(a) for a in axes}}
+                state["Q"] = {a: torch.linalg.eigh(outer(a))[1].flip(1) for a in axes}
             state["M"] = beta * state["M"] + (1 - beta) * g
             state["V"] = beta_square * state["V"] + (1 - beta_square) * project(g) ** 2
             mean, square = state["M"] / (1 - beta**self.count), state["V"] / (1 - beta_square**self.count)
@@ -104,6 +104,22 @@ def test_gates_that_are_shut_do_not_break_the_bases():
     assert weight.isfinite().all()
     shut = torch.cat([weight[1::7].flatten(), weight[:, 20:].flatten()]).abs()  # never had a gradient but by rounding
     assert shut.max() < 0.1 * weight.abs().max()
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_gradients_stay_what_they_are(shape):
+    weight = nn.Parameter(torch.zeros(shape))
+    weight.grad = torch.randn(shape)
+    before = weight.grad.clone()
+    SOAP([weight]).step()
+    assert torch.equal(weight.grad, before)
+
+
+def test_a_weight_whose_taps_lie_apart_in_memory_moves_too():
+    weight = nn.Parameter(torch.zeros(4, 3, 2, 5).transpose(2, 3))
+    weight.grad = torch.randn(weight.shape)
+    SOAP([weight]).step()
+    assert weight.all()
 
 
 def test_weights_without_a_gradient_stay_where_they_are():

@@ -21,7 +21,7 @@ PYTEST := OMP_NUM_THREADS=1 LIC_LAB_FAST=1 $(BIN)/python -m pytest -n auto --max
           --nbmake --nbmake-timeout=600 --ignore notebooks/assignments tests notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab demo test test-slow notebooks readme results results-ablation results-stereo site course lint clean
+.PHONY: help install lab demo test test-slow notebooks readme results results-ablation results-effort results-stereo site course lint clean
 
 help:  ## Say what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -54,6 +54,10 @@ results: $(READY)  ## Measure the shipped weights and the classical codecs on Ko
 	cp out/kodak/rows.csv data/results/kodak.csv && cp out/kodak/rd.png data/results/kodak.png
 	for file in data/weights/*.safetensors; do $(BIN)/lic-lab info $$file > $${file%.safetensors}.md; done
 
+results-effort: $(READY)  ## Measure what effort adds, on the pictures of a folder (KODAK=folder; three minutes a picture)
+	$(BIN)/lic-lab evaluate charm,charm@effort3 $(KODAK) --qualities 1.25,3.75,6.25,8 --out out/effort
+	cp out/effort/rows.csv data/results/effort.csv
+
 TRAIN ?= photographs
 ABLATE = $(BIN)/lic-lab ablate $(1) $(TRAIN) --variants $(2) --steps 300 --crop 128 --batch-size 4 --ema 0 --out out/ablation/$(1) \
   && cp out/ablation/$(1)/ablation.json data/results/ablation/$(1).json && cp out/ablation/$(1)/ablation.csv data/results/ablation/$(1).csv
@@ -67,7 +71,7 @@ results-ablation: $(READY)  ## Train the ablations of chapter 13 on folders of p
 STEREO ?= data/stereo
 results-stereo: $(READY)  ## Measure stereo codecs on the pairs of a folder (STEREO=folder) and the bundled one
 	$(BIN)/lic-lab evaluate bisic,hevc-pair,pair:charm,pair:bimamba,pair:jpeg,pair:webp,pair:jpeg2000,pair:avif \
-	  motorcycle $(STEREO) --stereo --name stereo --out out/stereo
+	  motorcycle $(STEREO) --stereo --name stereo --qualities bisic=$(RUNGS) --out out/stereo
 	cp out/stereo/rows.csv data/results/stereo.csv && cp out/stereo/rd.png data/results/stereo.png
 	$(BIN)/lic-lab info data/weights/bisic.safetensors > data/weights/bisic.md
 

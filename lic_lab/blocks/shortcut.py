@@ -37,6 +37,19 @@ def color_dct_basis(channels: int, block: int = BLOCK) -> Tensor:
     return torch.stack([torch.einsum("c,i,j->cij", color[a], *(dct[f] for f in zigzag[r])) for _, a, r in picks])
 
 
+def moved_dct(channels: int, pixels: int, block: int = BLOCK) -> tuple[Tensor, Tensor]:
+    """Give what a camera moved to the right by so many pixels makes of `color_dct_basis`: two (channels, channels).
+
+    y_moved[c] = y[c] @ here + y[c + 1] @ beyond, rows being inputs; 0 <= pixels <= block. It is exact for pictures that
+    the `channels` coefficients hold.
+    """
+    basis = color_dct_basis(channels, block)
+    here, beyond = torch.zeros_like(basis), torch.zeros_like(basis)  # each vector, seen through the moved block
+    here[..., : block - pixels] = basis[..., pixels:]
+    beyond[..., block - pixels :] = basis[..., :pixels]
+    return torch.einsum("icxy,ocxy->io", here, basis), torch.einsum("icxy,ocxy->io", beyond, basis)
+
+
 class DCTShortcut(nn.Module):
     """Add a trainable linear transform, started as a block DCT, to a deep one that starts at zero.
 

@@ -14,14 +14,12 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from lic_lab.blocks.exact import ChannelNorm, ExactConv2d, exact_conv, is_coding
+from lic_lab.blocks.exact import ChannelNorm, exact_conv, is_coding
 from lic_lab.errors import LicLabError
 from lic_lab.ops import exact
-from lic_lab.ops.exact import snap
 from lic_lab.types import Map
 
 ALIKE = 30.0  # likeness of a normalised feature to itself at the start: what is half as like counts e^-15 of it
-SCORES = 2**21  # likenesses that exact attention holds at once: 16 MiB, and some copies
 
 Layer = Callable[..., nn.Module]
 """Makes one layer of a network: layer(kind, *sizes), by default kind(*sizes) itself."""
@@ -141,24 +139,17 @@ class RowAttention(LinearAttention):
     """Give every position a mixture of the values of its own row, weighed by how alike query and key are.
 
     Per head: softmax over the row of q^T k / sqrt(d). In a rectified pair a point keeps its row, so this is where its
-    twin is; the cost grows with the width of a row. Shapes and arguments as `LinearAttention`. Exact on float64 input.
+    twin is; the cost grows with the width of a row. Shapes and arguments as `LinearAttention`. For transforms: exact on
+    no input.
     Source: Woedlinger et al., "ECSIC: epipolar cross attention for stereo image compression", WACV 2024, Sec. 3.
     """
 
     def forward(self, query: Map, key: Map, value: Map) -> Map:
         heads = self.ask(query), self.offer(key), self._heads(self.value(value))  # each (b, heads, d, l)
         maps = [rearrange(x, "b n d (h w) -> b h n w d", w=query.shape[-1]) for x in heads]
-        mixed = self._exact if is_coding(query, self.query.weight) else _mixed
         bias = self.bias(len(query), query.shape[-1])
-        answer = torch.stack([mixed(*map_, bias[i]) for i, map_ in enumerate(zip(*maps, strict=True))])
+        answer = torch.stack([_mixed(*map_, bias[i]) for i, map_ in enumerate(zip(*maps, strict=True))])
         return self.merge(rearrange(answer, "b h n w d -> b (n d) h w"))
-
-    def _exact(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-        """Mix the values of one picture, (h, heads, w, d), a few rows at a time: scores of all would take gigabytes."""
-        rows = max(1, SCORES // (q.shape[1] * q.shape[2] ** 2))
-        bias = 0.0 if bias is None else snap(bias)
-        parts = zip(*(x.split(rows) for x in (q, k, v)), strict=True)
-        return torch.cat([exact.matmul(exact.softmax(exact.matmul(q, k.mT) + bias, -1), v) for q, k, v in parts])
 
     def bias(self, pictures: int, width: int) -> Sequence[Tensor | None]:
         """Give for each picture what is added to the likeness whatever is seen, (heads, width, width), or None."""
@@ -182,8 +173,8 @@ def _mixed(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
 class TwinAttention(RowAttention):
     """Look along the row of the other view for what is alike, with a learned bias for each distance.
 
-    Shapes: query and key (2b, dim, h, w) of the two views, value (2b, dim + told, h, w) -> (2b, dim, h, w). Exact on
-    float64 input.   reach: positions that have a bias of their own; further ones share one.
+    Shapes: query, key and value (2b, dim, h, w) of the two views -> same.   reach: positions that have a bias of their
+    own; further ones share one.
     q^T k / sqrt(d) + b[how far the point has moved], for each head: left points are looked for to the left of their
     column and right ones to the right, so one table serves both. Values are of three columns, since a point's twin lies
     between two.
@@ -192,9 +183,9 @@ class TwinAttention(RowAttention):
     Source of the bias: Shaw et al., "Self-attention with relative position representations", NAACL 2018.
     """
 
-    def __init__(self, dim: int, *, heads: int = 1, told: int = 0, reach: int = 16):
+    def __init__(self, dim: int, *, heads: int = 1, reach: int = 16):
         super().__init__(dim, heads=heads, share=1)
-        self.value = ExactConv2d(dim + told, dim, (1, 3), padding=(0, 1))
+        self.value = nn.Conv2d(dim, dim, (1, 3), padding=(0, 1))
         self.merge = nn.Identity()  # who asks has a layer for that
         self.leans = nn.Parameter(torch.zeros(heads, reach + 3))  # from two positions the wrong way on
         with torch.no_grad():
@@ -219,7 +210,7 @@ class MutualAttention(nn.Module):
     (three quarters of all weights).   rows: branch A looks along its row only, by `RowAttention`.   query: who asks in
     branch B, "own" as the text has it, or "other" as the code does, whose answer lies in the coordinates of the other
     view.
-    Source: BiSIC, arXiv 2407.10632. Ours: `light`, exact arithmetic on float64 input.
+    Source: BiSIC, arXiv 2407.10632. Ours: `light`, exact arithmetic on float64 input but with `rows`.
     """
 
     def __init__(
@@ -249,25 +240,23 @@ class MutualAttention(nn.Module):
 class ViewExchange(nn.Module):
     """Add to each view of a pair what the other one shows where the same things are: (2b, dim, h, w) -> same.
 
-    f = norm(x), g = `TwinAttention` from f to the other view's f, and x + W2 LeakyReLU(W1 [g, f]). Exact on float64
-    input.   known: (2b, told, h, w), more to be heard of the other view, zero where nothing is known.
+    f = norm(x), g = `TwinAttention` from f to the other view's f, and x + W2 LeakyReLU(W1 [g, f]).
     Source: BiSIC, arXiv 2407.10632 (mutual attention, both views by the same weights). Ours: attention along rows only;
     no branch that gathers the own values, and no self-attention behind, whose mixtures of the whole map leave little of
     what a row has found.
     """
 
-    def __init__(self, dim: int, told: int = 0, *, heads: int = 1):
+    def __init__(self, dim: int, *, heads: int = 1):
         super().__init__()
         self.norm = ChannelNorm(dim)
-        self.branch_a = TwinAttention(dim, heads=heads, told=told)
+        self.branch_a = TwinAttention(dim, heads=heads)
         self.refine = nn.Sequential(exact_conv(2 * dim, dim, 1), nn.LeakyReLU(), exact_conv(dim, dim, 1))
 
     @property
     def last(self) -> tuple[nn.Module, ...]:
         return (self.refine[-1],)
 
-    def forward(self, x: Map, known: Map | None = None) -> Map:
+    def forward(self, x: Map) -> Map:
         own = self.norm(x)
-        shown = own if known is None else torch.cat([own, known], dim=1)
-        found = self.branch_a(own, other_view(own), other_view(shown))
+        found = self.branch_a(own, other_view(own), other_view(own))
         return x + self.refine(torch.cat([found, own], dim=1))

@@ -12,6 +12,7 @@ from torch import nn
 from lic_lab.blocks.exact import exact_conv
 from lic_lab.blocks.graft import as_identity
 from lic_lab.entropy.slices import SliceContext, SliceStep, conv_features, corrected, mean_scale, residual_network
+from lic_lab.entropy.twins import HearTwin, TwinSearch
 from lic_lab.entropy.wires import Wire
 from lic_lab.ops import exact
 from lic_lab.ops.checkerboard import CHECKERBOARD, Order, alone, beside, merge, split
@@ -69,26 +70,33 @@ class LookAgain(SliceStep):
 
     Shapes as `SliceStep`. It begins as `conv_step` with the same `hidden`, and can go on from its weights.
     order: which positions each pass codes.   far: looks over all positions, (b, hidden[1], h, w) -> same; one for all
-    slices, kept by the context.   across: looks at the other view of a pair and at what is known of its slice, as
-    `ViewExchange` does; one for each slice, None without.   gated: see `AddNeighbours`.
+    slices, kept by the context, as is twins: a `TwinSearch` in the other view of a pair, or None; as soon as that view
+    has whole rows, what it shows there is heard.   hyper: those of the inputs that are no slices.   gated: see
+    `AddNeighbours`.
     """
 
     def __init__(
-        self, inputs: int, size: int, *, hidden: tuple[int, int], order: Order, far: nn.Module,
-        across: Callable[[int, int], nn.Module] | None = None, gated: bool = False,
+        self, inputs: int, size: int, *, hyper: int, hidden: tuple[int, int], order: Order, far: nn.Module,
+        twins: TwinSearch | None = None, gated: bool = False,
     ):  # fmt: skip
         super().__init__(conv_features(inputs, hidden), hidden[1], size)
-        self.size, self.order = size, order
+        self.size, self.order, self.hyper = size, order, hyper
         self.told = as_identity(AddNeighbours(size, hidden[1], gated=gated))
-        self.across = as_identity(across(hidden[1], size)) if across else None
-        self.far = (far,)  # in a tuple: the context owns it, and its weights count once
+        self.heard = as_identity(HearTwin(hidden[1], size)) if twins else None
+        self.far, self.twins = (far,), (twins,)  # in tuples: the context owns them, and their weights count once
 
     def forward(self, y: Map | None, seen: Map, wire: Wire) -> Map:
         size, coded = seen.shape[-2:], []
+        earlier = seen[:, self.hyper :]
         features, known = self.features(seen), seen.new_zeros(len(seen), self.size, *seen.shape[-2:])
         wanted = [None] * self.order.passes if y is None else self.order.split(y)  # each (b, size, positions)
         for number, part in enumerate(wanted):
-            told = self._look(self.told(features, known) if number else features, known)
+            told = self.far[0](self.told(features, known) if number else features)
+            if self.heard and number >= self.order.whole:
+                if number == self.order.whole or not earlier.shape[1]:  # later passes would find the same again
+                    places = self.order.merge([torch.ones_like(part[:, :1]) for part in coded], size)
+                    found = self.twins[0](earlier, known, places)
+                told = self.heard(told, found)
             mean, scale = (self.order.split(p)[number] for p in self.params(told).chunk(2, dim=1))
             coded.append(wire.gaussian(part, mean, scale))
             known = self.order.merge(coded, size)
@@ -97,25 +105,25 @@ class LookAgain(SliceStep):
     def extra_repr(self) -> str:
         return f"passes={self.order.passes}"
 
-    def _look(self, features: Map, known: Map) -> Map:
-        features = self.far[0](features)
-        return self.across(features, known) if self.across else features
-
 
 class ReadAgain(SliceContext):
     """Code the latent in slices of `LookAgain`, all of them looking far with one module.
 
     Arguments as `SliceContext` and `LookAgain`; far(width) makes the module, which begins as the identity; None looks
-    no further than the convolutions.   order: by default anchors, then the others.
+    no further than the convolutions.   twins(slices) makes the search in the other view.   order: by default anchors,
+    then the others.
     """
 
     def __init__(
         self, slices: tuple[int, ...], features: int, *, hidden: tuple[int, int],
-        far: Callable[[int], nn.Module] | None = None, order: Order = CHECKERBOARD, **looks,
+        far: Callable[[int], nn.Module] | None = None, order: Order = CHECKERBOARD,
+        twins: Callable[[tuple[int, ...]], TwinSearch] | None = None, **looks,
     ):  # fmt: skip
-        shared = as_identity(far(hidden[1])) if far else nn.Identity()
-        super().__init__(slices, features, partial(LookAgain, hidden=hidden, order=order, far=shared, **looks))
-        self.far = shared
+        shared = {"far": as_identity(far(hidden[1])) if far else nn.Identity(), "twins": twins and twins(slices)}
+        super().__init__(
+            slices, features, partial(LookAgain, hyper=features, hidden=hidden, order=order, **shared, **looks)
+        )
+        self.far, self.twins = shared["far"], shared["twins"]
 
 
 class CheckerboardStep(nn.Module):

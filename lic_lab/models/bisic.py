@@ -13,6 +13,7 @@ from lic_lab.blocks.transforms import grafted, staged_analysis, staged_synthesis
 from lic_lab.entropy.checkerboard import ReadAgain
 from lic_lab.entropy.hyper import latent_model
 from lic_lab.entropy.stereo import StereoContext, spatial
+from lic_lab.entropy.twins import TwinSearch
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.ops.checkerboard import CHECKERBOARD
@@ -47,11 +48,12 @@ class BiSIC(Codec):
     kernels that see their own view only (2-D convolutions); attention: False leaves out the four blocks.
     stereo_context: False for a context of each view by itself.   tied: see `AcrossViews`; codec(right, left) is then
     codec(left, right) exchanged.   trunk: hidden widths of `Charm`'s slices, to begin as that codec for each view: what
-    tells one view of the other is added as `ViewExchange`, at 1/8 and over all that is decoded, and starts as the
-    identity (`blocks.graft`). There are three widths then, and cross, kernel, rows and tied have no part; with
-    context="checkerboard" or "turns", heads is all that is left of the arguments of context and attention. "turns":
-    row by row, one of the views goes first (`ops.turns`), so that half of all symbols are coded with the same row of
-    the other view decoded.
+    tells one view of the other is added, and starts as the identity (`blocks.graft`), a `ViewExchange` at 1/8 in both
+    transforms, and with context="turns" a `TwinSearch` in what is decoded. There are three widths then, and cross,
+    kernel, rows and tied have no part; with context="checkerboard" or "turns", heads is all that is left of the
+    arguments of context and attention. "turns": row by row, one of the views goes first (`ops.turns`), so that half of
+    all symbols are coded with the same row of the other view decoded; "checkerboard": each view by itself, whatever
+    stereo_context says.
     """
 
     code = 7
@@ -84,8 +86,9 @@ class BiSIC(Codec):
 
         look, mix = (across, block) if stereo_context else (own_view, nn.Identity)
         if trunk and context in ORDERS:
-            asks = exchange if stereo_context else None
-            over_decoded = ReadAgain(slices, branches * features[-1], hidden=trunk, order=ORDERS[context], across=asks)
+            order = ORDERS[context]
+            search = TwinSearch if stereo_context and order.whole < order.passes else None
+            over_decoded = ReadAgain(slices, branches * features[-1], hidden=trunk, order=order, twins=search)
         else:
             over_decoded = StereoContext(
                 slices,

@@ -14,12 +14,14 @@ class Order(NamedTuple):
     """In which passes the positions of a map are coded.
 
     split: takes a map (b, c, h, w) apart into what each pass codes, (b, c, positions).   merge: puts the first of these
-    parts back to a map of a size (h, w), with zeros where nothing is known yet.   passes: how many there are.
+    parts back to a map of a size (h, w), with zeros where nothing is known yet.   passes: how many there are.   whole:
+    passes after which one view of a pair knows all of each row; as many as there are where that is at the end.
     """
 
     split: Callable[[Tensor], Sequence[Tensor]]
     merge: Callable[[Sequence[Tensor], tuple[int, int]], Tensor]
     passes: int
+    whole: int
 
 
 def anchor_mask(h: int, w: int, device: str | torch.device = "cpu") -> Tensor:
@@ -85,5 +87,5 @@ def _merged(parts: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     return alone(*parts, size) if len(parts) == 1 else merge(*parts, size)
 
 
-CHECKERBOARD = Order(split, _merged, passes=2)
+CHECKERBOARD = Order(split, _merged, passes=2, whole=2)
 """Anchors, then the others."""

@@ -41,5 +41,5 @@ def merge(parts: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     return swap_rows(torch.stack([even, odd], dim=-2).flatten(-3, -2))
 
 
-TURNS = Order(split, merge, passes=4)
+TURNS = Order(split, merge, passes=4, whole=2)
 """The rows of one view, then those of the other, each in two passes."""

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lic_lab.blocks.shortcut import BLOCK
 from lic_lab.blocks.stereo import LinearAttention, MutualAttention, RowAttention, ViewExchange
+from lic_lab.entropy.twins import PARTS, TwinSearch
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.types import Image, Map
@@ -64,6 +66,15 @@ class CrossAttention:
         return (likeness if self.bias[view] is None else likeness + self.bias[view]).softmax(-1)
 
 
+def _refuse(model: Codec, x: Image, what: str) -> None:
+    """Raise LicLabError unless x is one pair and the model is in evaluation mode."""
+    if x.shape[:-2] != (1, 2, 3) or model.training:
+        wrong = (
+            f"got {tuple(x.shape)}" if x.shape[:-2] != (1, 2, 3) else "and the model in evaluation mode: model.eval()"
+        )
+        raise LicLabError(f"{what} is looked at for one pair (1, 2, 3, h, w), {wrong}")
+
+
 def attention_paths(model: Codec) -> list[str]:
     """List the blocks of mutual attention in a model, in the order of the data flow.
 
@@ -83,11 +94,7 @@ def cross_attention(model: Codec, x: Image, path: str, *, rate: float | None = N
     often, the last call is kept; of a large picture the transforms see the whole, not strips. Raises LicLabError for
     other shapes and for a model in training.
     """
-    if x.shape[:-2] != (1, 2, 3) or model.training:
-        what = (
-            f"got {tuple(x.shape)}" if x.shape[:-2] != (1, 2, 3) else "and the model in evaluation mode: model.eval()"
-        )
-        raise LicLabError(f"attention across views is looked at for one pair (1, 2, 3, h, w), {what}")
+    _refuse(model, x, "attention across views")
     if path not in attention_paths(model):
         raise LicLabError(f"no mutual attention at {path!r}: there is {', '.join(attention_paths(model))}")
     seen: list[tuple[LinearAttention, Map, Map]] = []
@@ -105,6 +112,28 @@ def cross_attention(model: Codec, x: Image, path: str, *, rate: float | None = N
     padded = -(-x.shape[-1] // model.multiple) * model.multiple
     rows = isinstance(module, RowAttention)
     return CrossAttention(path, q, k, padded // size[1], rows, module.bias(2, size[1]) if rows else (None, None))
+
+
+@torch.no_grad()
+def searched_disparity(model: Codec, x: Image, *, rate: float | None = None) -> np.ndarray:
+    """Read how far each block of the left view was found to have moved, in pixels: float32 (h/16, w/16), both padded.
+
+    x: one pair (1, 2, 3, h, w).   Of the last search of a `TwinSearch`, that of the last slice; movements are 4 pixels
+    apart, and the one with the largest share is given. Raises LicLabError for a model that does not search, for other
+    shapes, and for a model in training.
+    """
+    _refuse(model, x, "a search in the other view")
+    searches = [module for module in model.modules() if isinstance(module, TwinSearch)]
+    if not searches:
+        raise LicLabError(f"{type(model).__name__} does not search the other view: use bisic with context='turns'")
+    seen: list[tuple] = []
+    hook = searches[0].register_forward_pre_hook(lambda module, args: seen.append(args))
+    try:
+        model(x, rate)
+    finally:
+        hook.remove()
+    shares = searches[0].shares(*seen[-1])[0]  # (reach, h, w)
+    return (shares.argmax(0) * (BLOCK // PARTS)).float().cpu().numpy()
 
 
 def attention_disparity(found: CrossAttention, most: float | None = None) -> np.ndarray:

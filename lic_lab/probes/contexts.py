@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from lic_lab.blocks.scan2d import BiScanBlock, VSSBlock
-from lic_lab.blocks.stereo import ViewExchange
 from lic_lab.entropy.checkerboard import AddNeighbours, LocalGlobal
 from lic_lab.entropy.raster import RasterContext
 from lic_lab.entropy.slices import SliceContext
 from lic_lab.entropy.stereo import StereoCheckerboard, StereoRaster
+from lic_lab.entropy.twins import TwinSearch
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 
@@ -21,7 +21,7 @@ CONTEXTS = {
     "slices": "the channel slices before",
     "neighbours": "positions of the same slice that are decoded",
     "scan": "what a scan over all positions tells",
-    "other view": "what a `ViewExchange` shows of the other view of a pair",
+    "other view": "what a `TwinSearch` finds in the other view of a pair",
 }
 """What can be withheld, by name."""
 
@@ -64,8 +64,8 @@ def _handles(model: Codec, name: str) -> Iterator[tuple[nn.Module, object, bool]
             yield module, _silent_known, True
         elif name == "neighbours" and isinstance(module, (RasterContext, StereoCheckerboard, StereoRaster)):
             yield module.near, _silent, False
-        elif name == "other view" and isinstance(module, ViewExchange):
-            yield module.branch_a, _silent, False
+        elif name == "other view" and isinstance(module, TwinSearch):
+            yield module, _silent, False
         elif name == "scan" and isinstance(module, VSSBlock):
             yield module.ss2d, _silent, False
         elif name == "scan" and isinstance(module, BiScanBlock):

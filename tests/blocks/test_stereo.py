@@ -197,13 +197,13 @@ def test_twin_attention_finds_twins_before_it_has_learned_anything():
     assert (shares[..., 2:, :].argmax(-1) == torch.arange(22)).all() and shares.amax(-1)[..., 2:].mean() > 0.9
 
 
-def test_an_exchange_hears_what_is_known_of_the_other_view_and_not_of_its_own():
+def test_an_exchange_hears_of_the_same_row_of_the_other_view_and_of_no_other():
     torch.manual_seed(3)
-    block, x, known = ViewExchange(16, 4), torch.randn(2, 16, 5, 7), torch.zeros(2, 4, 5, 7)
-    nudged = known.clone()
-    nudged[0, :, 2, 3] = 5.0
-    change = (block(x, nudged) - block(x, known)).abs().amax(1)
-    assert change[0].max() == 0 and change[1, 2].min() > 0 and change[1, [0, 1, 3, 4]].max() < 1e-6
+    block, x = ViewExchange(16), torch.randn(2, 16, 5, 7)
+    nudged = x.clone()
+    nudged[0, 3, 2, 3] += 5.0
+    change = (block(nudged) - block(x)).abs().amax(1)[1]
+    assert change[2].max() > 1e-3 and change[[0, 1, 3, 4]].max() < 1e-6
 
 
 def test_a_block_that_looks_along_rows_hears_of_nothing_else_in_branch_a():
@@ -261,11 +261,6 @@ def test_the_block_has_the_published_number_of_weights():
         assert sum(p.numel() for p in MutualAttention(dim).parameters()) == published - unnoticed
 
 
-def leaning(exchange):
-    torch.nn.init.normal_(exchange.branch_a.leans)
-    return exchange
-
-
 @torch.no_grad()
 @pytest.mark.parametrize(
     "make",
@@ -275,9 +270,6 @@ def leaning(exchange):
         lambda: AcrossViews(ExactLinear, 9, 8),
         lambda: MutualAttention(16, heads=2),
         lambda: MutualAttention(16, heads=2, depth=1, light=True),
-        lambda: MutualAttention(16, heads=2, rows=True),
-        lambda: ViewExchange(16),
-        lambda: leaning(ViewExchange(16)),
     ],
 )
 def test_coding_is_close_to_training_and_does_not_depend_on_the_order_of_sums(make):
@@ -297,8 +289,6 @@ def test_coding_is_close_to_training_and_does_not_depend_on_the_order_of_sums(ma
     "kind, steps",
     [
         (LinearAttention, ["softmax", "softmax", "matmul", "matmul"]),
-        (RowAttention, ["matmul", "softmax", "matmul"]),
-        (TwinAttention, ["matmul", "softmax", "matmul"]),
     ],
 )
 def test_coding_attention_is_made_of_exact_softmax_and_exact_products_only(monkeypatch, kind, steps):
@@ -321,15 +311,6 @@ def test_coding_attention_is_made_of_exact_softmax_and_exact_products_only(monke
     assert calls and calls == steps * (len(calls) // len(steps))  # rows are mixed picture by picture
     with pytest.raises(AssertionError, match="stock sum"):
         block(x.float(), x.float(), x.float())
-
-
-@torch.no_grad()
-def test_coding_attention_gives_the_same_bits_a_few_rows_at_a_time(monkeypatch):
-    torch.manual_seed(5)
-    block, x = leaning(ViewExchange(16)), 3 * torch.randn(2, 16, 6, 9, dtype=torch.float64)
-    whole = block(x)
-    monkeypatch.setattr("lic_lab.blocks.stereo.SCORES", 2 * 4 * 9 * 9)  # two rows of four heads
-    assert torch.equal(block(x), whole)
 
 
 def test_attention_in_double_precision_is_no_coding_and_has_its_gradients():

@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 import torch
 
-from lic_lab.blocks.stereo import ViewExchange
 from lic_lab.coding.fast import Decoder, Encoder
 from lic_lab.entropy.checkerboard import ReadAgain
+from lic_lab.entropy.twins import TwinSearch
 from lic_lab.entropy.wires import Decode, Encode, Estimate
 from lic_lab.ops.checkerboard import CHECKERBOARD
 from lic_lab.ops.turns import TURNS
@@ -27,7 +27,8 @@ def order(request):
 def context(order):
     """A small one whose weights are large enough for every path to be seen."""
     torch.manual_seed(0)
-    made = ReadAgain(SLICES, FEATURES, hidden=(10, 8), order=order, across=partial(ViewExchange, heads=2)).eval()
+    twins = partial(TwinSearch, reach=32) if order is TURNS else None
+    made = ReadAgain(SLICES, FEATURES, hidden=(10, 8), order=order, twins=twins).eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
@@ -73,7 +74,9 @@ def test_a_row_that_follows_is_told_of_the_whole_same_row_of_the_other_view(y, h
     look = Causality(lambda y, wire: made(y, hyper, wire), y)
     for view in (0, 1):
         row = 3 - view  # the view that follows there
-        heard = look.heard((view, 0, row, 0))[1 - view, : SLICES[0]].amax(0)  # by a symbol of the first slice
+        heard = look.heard((view, 0, row, 0 if view else 7))[1 - view, : SLICES[0]].amax(
+            0
+        )  # by a symbol of the first slice
         assert (heard[row] > 0).all(), "some column of the row is not heard"
 
 

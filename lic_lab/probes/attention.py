@@ -17,6 +17,9 @@ from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.types import Image, Map
 
+SEARCH_STEP = BLOCK // PARTS
+"""Pixels between two movements of a search."""
+
 
 @dataclass(frozen=True)
 class CrossAttention:
@@ -114,26 +117,38 @@ def cross_attention(model: Codec, x: Image, path: str, *, rate: float | None = N
     return CrossAttention(path, q, k, padded // size[1], rows, module.bias(2, size[1]) if rows else (None, None))
 
 
-@torch.no_grad()
-def searched_disparity(model: Codec, x: Image, *, rate: float | None = None) -> np.ndarray:
-    """Read how far each block of the left view was found to have moved, in pixels: float32 (h/16, w/16), both padded.
+def searches(model: Codec) -> bool:
+    """Say whether a model searches the other view in what is decoded (`entropy.twins.TwinSearch`)."""
+    return any(isinstance(module, TwinSearch) for module in model.modules())
 
-    x: one pair (1, 2, 3, h, w).   Of the last search of a `TwinSearch`, that of the last slice; movements are 4 pixels
-    apart, and the one with the largest share is given. Raises LicLabError for a model that does not search, for other
-    shapes, and for a model in training.
+
+@torch.no_grad()
+def searched_shares(model: Codec, x: Image, *, rate: float | None = None) -> Tensor:
+    """Say how much of each movement of the other view a search mixes at every block: (2, movements, h/16, w/16).
+
+    x: one pair (1, 2, 3, h, w).   View 0 is the left one; movement m is of `m * SEARCH_STEP` pixels, h and w are those
+    of the padded pair, and the shares of a block add up to 1. Of the last search of a `TwinSearch`, that of the last
+    slice. Raises LicLabError for a model that does not search, for other shapes, and for a model in training.
     """
     _refuse(model, x, "a search in the other view")
-    searches = [module for module in model.modules() if isinstance(module, TwinSearch)]
-    if not searches:
+    if not searches(model):
         raise LicLabError(f"{type(model).__name__} does not search the other view: use bisic with context='turns'")
+    search = next(module for module in model.modules() if isinstance(module, TwinSearch))
     seen: list[tuple] = []
-    hook = searches[0].register_forward_pre_hook(lambda module, args: seen.append(args))
+    hook = search.register_forward_pre_hook(lambda module, args: seen.append(args))
     try:
         model(x, rate)
     finally:
         hook.remove()
-    shares = searches[0].shares(*seen[-1])[0]  # (reach, h, w)
-    return (shares.argmax(0) * (BLOCK // PARTS)).float().cpu().numpy()
+    return search.shares(*seen[-1]).cpu()
+
+
+def searched_disparity(model: Codec, x: Image, *, rate: float | None = None) -> np.ndarray:
+    """Read how far each block of both views was found to have moved, in pixels: float32 (2, h/16, w/16), both padded.
+
+    The movement with the largest of `searched_shares`, with its arguments and errors; a multiple of `SEARCH_STEP`.
+    """
+    return (searched_shares(model, x, rate=rate).argmax(1) * SEARCH_STEP).float().numpy()
 
 
 def attention_disparity(found: CrossAttention, most: float | None = None) -> np.ndarray:

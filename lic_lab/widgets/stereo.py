@@ -18,7 +18,15 @@ from lic_lab.models.checkpoints import load_model
 from lic_lab.ops.color import image_to_tensor
 from lic_lab.plots.stereo import BITS, DEPTH, SAVED
 from lic_lab.plots.views import Chart, Line, Picture, Table, heat
-from lic_lab.probes.attention import CrossAttention, attention_disparity, attention_paths, cross_attention
+from lic_lab.probes.attention import (
+    SEARCH_STEP,
+    CrossAttention,
+    attention_disparity,
+    attention_paths,
+    cross_attention,
+    searched_shares,
+    searches,
+)
 from lic_lab.probes.disparity import block_matching, matching_costs, seen_by_both
 from lic_lab.probes.stereo import JointCoding, joint_coding
 from lic_lab.widgets.controls import choose, slide
@@ -30,11 +38,16 @@ TOP, LEFT, HEIGHT, WIDTH = 100, 180, 256, 384  # of the bundled pair, the part t
 SIDE, STEP, MOST = 9, 4, 64  # of the squares that are compared, of a move of the point, disparities tried; in pixels
 VIEWS = {"left": (0,), "right": (1,), "both, left above right": (0, 1), "both, red and cyan glasses": ()}
 BIT_MAPS = {"bits, both in one file": "joint", "bits, partner turned": "separate", "bits saved": "saved"}
-DEPTHS = {"true disparity": "true", "disparity by matching": "matching", "disparity by attention": "attention"}
-LAYERS = {"picture": "picture", **BIT_MAPS, "attention of the point": "asked", **DEPTHS, "seen by both": "both"}
-MARKS = {  # shape, colour, pixels to each side: of three sizes, so that none hides another
-    "true": ("circle", "#ffffff", 11), "matching": ("square", "#f0a020", 8), "attention": ("diamond", "#40b0ff", 3),
+DEPTHS = {
+    "true disparity": "true", "disparity by matching": "matching", "disparity by attention": "attention",
+    "disparity by search": "search",
 }  # fmt: skip
+LAYERS = {"picture": "picture", **BIT_MAPS, "attention of the point": "asked", **DEPTHS, "seen by both": "both"}
+MARKS = {  # shape, colour, pixels to each side: of four sizes, so that none hides another
+    "true": ("circle", "#ffffff", 11), "matching": ("square", "#f0a020", 8), "search": ("triangle", "#30b060", 6),
+    "attention": ("diamond", "#40b0ff", 3),
+}  # fmt: skip
+SIGNS = {"circle": "○", "square": "□", "triangle": "△", "diamond": "◇"}
 LARGEST = 2 << 20  # pixels of a view: beyond, the costs of all disparities take over half a gigabyte
 SHARE = 0.7  # of the colours of a map over the grey picture
 
@@ -45,6 +58,7 @@ class StereoExplorer(Explorer):
     model: name of a stereo codec with shipped weights, or a model.   pair: a `StereoPair`, whose disparity is then the
     truth, or anything `read_pair` takes; by default 384 x 256 pixels of the Motorcycle pair.   most: the largest
     disparity that is tried, in pixels; by default 64, less in narrow views.
+    Of a model that searches the other view (`entropy.twins.TwinSearch`) it shows, too, what the search finds.
     Bits are of real files (`probes.stereo.joint_coding`): three files a rate point, written when a map of bits is first
     asked for, which takes seconds; all else answers at once. Attention is of the left point, asked of the right view.
     Raises LicLabError for a model of single pictures, or one without weights here, for views of more than two million
@@ -71,22 +85,25 @@ class StereoExplorer(Explorer):
         self.matched = block_matching(self.costs)
         self.coded: dict[int, JointCoding] = {}
         self.looks: dict[tuple, CrossAttention] = {}
+        self.shares: dict[int, np.ndarray] = {}
+        layers = LAYERS if searches(self.model) else {words: name for words, name in LAYERS.items() if name != "search"}
         self.progress = Progress()
         asked = Picture(self.pair[0], "Left view: choose a point", alt="The left view", width=WIDTH)
         super().__init__(
             self.look, name="Two views", slow=True, place=Picker(asked, step=STEP, side=SIDE),
-            view=choose(VIEWS, "View", start=(0,)), layer=choose(LAYERS, "Map"),
+            view=choose(VIEWS, "View", start=(0,)), layer=choose(layers, "Map"),
             block=choose(attention_paths(self.model), "Attention block"),
             rate=slide(range(self.model.rates), "Rate point"),
         )  # fmt: skip
         self.children = [*self.children[:-1], self.progress, self.children[-1]]
 
     def look(self, place: tuple[int, int], view: tuple, layer: str, block: str, rate: int) -> list:
-        """Give the right view with the row of the point, the map, the costs of all disparities, and the numbers."""
+        """Give the right view with the row of the point, the map, the costs and shares of disparities, and numbers."""
         point = self.middle(place)
         found = self.disparities(point, block, rate)
         shown = self.asked(point, block, rate) if layer == "asked" else self.map(view, layer, block, rate)
-        return [self.partner(point, found), shown, self.chart(point, found), self.numbers(point, found, layer, rate)]
+        charts = [self.chart(point, found)] + ([self.mixed(point, rate)] if searches(self.model) else [])
+        return [self.partner(point, found), shown, *charts, self.numbers(point, found, layer, rate)]
 
     def poster(self) -> bytes:
         """The poster in 256 colours: it holds photographs, and a notebook keeps it."""
@@ -106,6 +123,12 @@ class StereoExplorer(Explorer):
             self.looks[block, rate] = cross_attention(self.model, self.x, block, rate=rate)
         return self.looks[block, rate]
 
+    def searched(self, rate: int) -> np.ndarray:
+        """Run the search at a rate point and keep the shares of all movements, once: (2, movements, h', w')."""
+        if rate not in self.shares:
+            self.shares[rate] = searched_shares(self.model, self.x, rate=rate).numpy()
+        return self.shares[rate]
+
     def coding(self, rate: int) -> JointCoding:
         """Write the three files of a rate point, once, with progress."""
         if rate not in self.coded:
@@ -121,8 +144,14 @@ class StereoExplorer(Explorer):
         look = self.attention(block, rate)
         cell = tuple(p // look.stride for p in point)
         true = {} if self.truth is None else {"true": float(self.truth[point])}
-        by_attention = float(attention_disparity(look, self.most)[cell])
-        return true | {"matching": float(self.matched[0][point]), "attention": by_attention}
+        found = true | {"matching": float(self.matched[0][point])}
+        if searches(self.model):
+            found["search"] = float(self.of_block(point, rate).argmax() * SEARCH_STEP)
+        return found | {"attention": float(attention_disparity(look, self.most)[cell])}
+
+    def of_block(self, point: tuple[int, int], rate: int) -> np.ndarray:
+        """Give the shares of all movements in the block of a left point: (movements,)."""
+        return self.searched(rate)[0, :, point[0] // self.model.stride, point[1] // self.model.stride]
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
 
@@ -135,7 +164,7 @@ class StereoExplorer(Explorer):
         for name, disparity in found.items():
             if np.isfinite(disparity):
                 _mark(pen, *MARKS[name], round(column - disparity), row)
-        note = ", ".join(f"{MARKS[name][0]}: {name}" for name in found)
+        note = ", ".join(f"{SIGNS[MARKS[name][0]]} {name}" for name in found)
         return Picture(np.asarray(picture), "Right view: the point lies on this row", note, width=WIDTH)
 
     def map(self, view: tuple, layer: str, block: str, rate: int) -> Picture:
@@ -169,6 +198,10 @@ class StereoExplorer(Explorer):
             found = attention_disparity(self.attention(block, rate), self.most)
             found = self.fitted(found, self.attention(block, rate).stride)
             return [found, unknown], look | {"note": f"where {block} looks most; of the left view"}
+        if layer == "search":
+            shares = self.searched(rate)
+            maps = [self.fitted(view, self.model.stride) for view in shares.argmax(1) * SEARCH_STEP]
+            return maps, look | {"note": f"the largest share of {shares.shape[1]} movements"}
         measured = [unknown if self.truth is None else self.truth, unknown]
         return measured, look | {"note": "unknown here" if self.truth is None else "measured for the left view"}
 
@@ -208,6 +241,18 @@ class StereoExplorer(Explorer):
             alt=f"Mean difference of the squares over the disparity: least at {best} pixels",
         )  # fmt: skip
 
+    def mixed(self, point: tuple[int, int], rate: int) -> Chart:
+        """Show by what shares the search mixes the movements of the right view at the block of the point."""
+        shares = self.of_block(point, rate)
+        best, moves = int(shares.argmax()), [SEARCH_STEP * number for number in range(len(shares))]
+        line = Line(moves, shares, "share of the mixture", MARKS["search"][1], dots=True, big=best)
+        true = np.nan if self.truth is None else float(self.truth[point])
+        return Chart(
+            [line], "movement (pixels)", "share", "What does the search mix?",
+            here=true if np.isfinite(true) else None, xlim=(0, moves[-1]), ylim=(0, 1.08),
+            alt=f"Shares of the movements: most, {shares[best]:.0%}, at {moves[best]} pixels",
+        )  # fmt: skip
+
     def numbers(self, point: tuple[int, int], found: Mapping[str, float], layer: str, rate: int) -> Table:
         """Say the disparities of the point, and the bits of its position where they are known."""
         rows = [(name, f"{value:.1f} px" if np.isfinite(value) else "unknown") for name, value in found.items()]
@@ -239,9 +284,12 @@ def _over(picture: np.ndarray, colors: np.ndarray) -> np.ndarray:
 
 
 def _mark(pen: ImageDraw.ImageDraw, shape: str, color: str, size: int, x: int, y: int) -> None:
-    """Draw the outline of a circle, square or diamond around a pixel, `size` pixels to each side, coloured on black."""
-    draw: Callable = {"circle": pen.ellipse, "square": pen.rectangle, "diamond": pen.polygon}[shape]
+    """Draw the outline of a shape around a pixel, `size` pixels to each side, coloured on black."""
+    draw: Callable = {"circle": pen.ellipse, "square": pen.rectangle}.get(shape, pen.polygon)
     for reach, ink in ((size, "black"), (size - 1, color), (size - 2, color), (size - 3, "black")):
         box = (x - reach, y - reach, x + reach, y + reach)
-        corners = [(x, y - reach - 2), (x + reach + 2, y), (x, y + reach + 2), (x - reach - 2, y)]
-        draw(corners if shape == "diamond" else box, outline=ink)
+        corners = {
+            "diamond": [(x, y - reach - 2), (x + reach + 2, y), (x, y + reach + 2), (x - reach - 2, y)],
+            "triangle": [(x, y - reach - 2), (x + reach + 2, y + reach), (x - reach - 2, y + reach)],
+        }  # fmt: skip
+        draw(corners.get(shape, box), outline=ink)

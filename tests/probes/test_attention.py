@@ -15,6 +15,8 @@ from lic_lab.probes.attention import (
     cross_attention,
     score_disparity,
     searched_disparity,
+    searched_shares,
+    searches,
 )
 
 
@@ -186,9 +188,19 @@ def test_a_search_reads_how_far_the_blocks_of_the_left_view_moved():
     made = build("bisic", "lab")
     x = image_to_tensor(bundled_images()["astronaut"])[..., 100:228, :]
     views = torch.stack([x[..., 64:320], x[..., 76:332]], dim=1)
-    found = searched_disparity(made, views, rate=6)
-    assert found.shape == (8, 16)
-    assert np.median(np.abs(found[:, 2:] - 12)) <= 4
+    left, right = searched_disparity(made, views, rate=6)
+    assert left.shape == right.shape == (8, 16)
+    assert np.median(np.abs(left[:, 2:] - 12)) <= 4 and np.median(np.abs(right[:, :-2] - 12)) <= 4
+
+
+@torch.no_grad()
+def test_the_shares_of_all_movements_of_a_block_add_up_to_one(pair):
+    made = build("bisic", "lab")
+    shares = searched_shares(made, pair)  # 64 x 96 pixels, padded to 64 x 128
+    assert shares.shape == (2, 24, 4, 8) and shares.min() >= 0
+    assert torch.allclose(shares.sum(1), torch.ones(2, 4, 8))
+    assert np.array_equal(searched_disparity(made, pair), 4 * shares.argmax(1).numpy())
+    assert searches(made) and not searches(build("bisic", "tiny"))
 
 
 def test_what_does_not_search_has_no_searched_disparity(pair):

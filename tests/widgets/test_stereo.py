@@ -7,7 +7,13 @@ import torch
 from lic_lab.datasets.stereo import StereoPair
 from lic_lab.errors import LicLabError
 from lic_lab.models.presets import build
-from lic_lab.probes.attention import attention_disparity, attention_paths, cross_attention
+from lic_lab.probes.attention import (
+    attention_disparity,
+    attention_paths,
+    cross_attention,
+    searched_disparity,
+    searched_shares,
+)
 from lic_lab.probes.disparity import block_matching, matching_costs, seen_by_both
 from lic_lab.probes.stereo import joint_coding
 from lic_lab.widgets.stereo import LAYERS, SIDE, VIEWS, StereoExplorer, motorcycle_crop
@@ -89,7 +95,31 @@ def test_another_rate_is_another_set_of_files(explorer):
     assert move(explorer, rate=0 if rate.value else 1)[1].note != before and len(explorer.coded) == 2
 
 
-@pytest.mark.parametrize("layer", LAYERS.values())
+@pytest.fixture(scope="module")
+def searching():
+    torch.manual_seed(0)
+    return build("bisic", "lab").eval()
+
+
+def test_of_a_model_that_searches_the_point_shows_what_is_found_and_mixed(searching, pair):
+    explorer = StereoExplorer(searching, pair, most=50)
+    partner, shown, _, mixed, table = move(explorer, place=(40, 80), layer="search", view=(0, 1))
+    rate, block = explorer.controls["rate"].value, tuple((p + SIDE // 2) // 16 for p in (40, 80))
+    shares = searched_shares(searching, explorer.x, rate=rate)[(0, slice(None), *block)].numpy()
+    assert np.allclose(mixed.lines[0].y, shares) and list(mixed.lines[0].x) == list(range(0, 96, 4))
+    found = searched_disparity(searching, explorer.x, rate=rate)
+    assert dict(table.rows)["search"] == f"{found[(0, *block)]:.1f} px" and "search" in partner.note
+    maps, _ = explorer.maps("search", attention_paths(searching)[0], rate)
+    assert all(np.array_equal(view[8::16, 8::16], blocks[:6, :8]) for view, blocks in zip(maps, found, strict=True))
+    assert shown.image.shape == (192, 128, 3) and "24 movements" in shown.note
+
+
+def test_a_model_without_a_search_offers_no_map_of_it(explorer):
+    assert "search" not in dict(explorer.views[3].rows) and len(explorer.views) == 4
+    assert "search" not in [value for _, value in explorer.controls["layer"].options]
+
+
+@pytest.mark.parametrize("layer", sorted(set(LAYERS.values()) - {"search"}))
 def test_every_map_can_be_seen_over_every_view(explorer, layer):
     sizes = {words: move(explorer, layer=layer, view=view)[1].image.shape for words, view in VIEWS.items()}
     both = (96 if layer == "asked" else 192, 128, 3)

@@ -92,7 +92,9 @@ def _eigenvectors(symmetric: Tensor) -> Tensor:
 
 def covariance(x: Tensor, axis: int) -> Tensor:
     """Sum the outer products of what lies along one axis of x (o, t, i): (n, n) for n = x.shape[axis]."""
-    flat = x.movedim(axis, -1).flatten(0, 1)  # (the rest, n); a copy for the taps only
+    if axis == 1 and _few_taps(x):
+        return torch.bmm(x, x.mT).sum(0)
+    flat = x.movedim(axis, -1).flatten(0, 1)  # (the rest, n)
     return flat.mT @ flat
 
 
@@ -102,6 +104,13 @@ def turn(x: Tensor, bases: dict[int, Tensor], *, back: bool = False) -> Tensor:
         basis = basis.mT if back else basis
         if axis == 0:
             x = (basis.mT @ x.flatten(1)).view_as(x)
+        elif axis == 1 and _few_taps(x):
+            x = torch.bmm(basis.mT.expand(len(x), -1, -1), x)
         else:
             x = x @ basis if axis == 2 else torch.einsum("oti,tu->oui", x, basis).contiguous()
     return x
+
+
+def _few_taps(x: Tensor) -> bool:
+    """Say whether taps are better turned output by output: one product for all needs copies, which take longer."""
+    return x.shape[1] <= x.shape[2]

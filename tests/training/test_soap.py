@@ -6,7 +6,14 @@ from torch import nn
 
 from lic_lab.training.soap import LARGEST, SOAP
 
-SHAPES = {"vector": (7,), "matrix": (6, 5), "one tap": (6, 5, 1, 1), "depthwise": (8, 1, 3, 3), "kernel": (6, 4, 3, 3)}
+SHAPES = {
+    "vector": (7,),
+    "matrix": (6, 5),
+    "one tap": (6, 5, 1, 1),
+    "depthwise": (8, 1, 3, 3),
+    "kernel": (6, 4, 3, 3),
+    "few taps": (6, 12, 3, 3),
+}
 
 
 def gradients(shape, steps, seed=0):

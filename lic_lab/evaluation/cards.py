@@ -55,8 +55,8 @@ def _begun(run: Mapping) -> str:
 
 def _leg(leg: Mapping) -> str:
     """The line of a resumption with another recipe."""
-    changes = (f"{key.replace('_', ' ')} {was[0]} to {was[1]}" for key, was in leg.items() if key != "step")
-    return f"- resumed at step {leg['step']}: {', '.join(changes)}"
+    changes = (f"{key.replace('_', ' ')} {was[1]} (before: {was[0]})" for key, was in leg.items() if key != "step")
+    return f"- resumed at step {leg['step']} with {', '.join(changes)}"
 
 
 def _data(card: Mapping) -> list[str]:

@@ -18,7 +18,7 @@ from lic_lab.models.cmamba import CMamba
 from lic_lab.models.csm import CSM
 from lic_lab.models.hyperprior import Hyperprior
 
-# Nine rungs from about 0.1 to 1.2 bpp, each 1.9 times the one before.
+# Nine rungs, each lambda 1.9 times the one before: 0.05 to 1.05 bpp of `charm` on Kodak.
 LADDER = tuple(round(0.0003 * (0.05 / 0.0003) ** (k / 8), 6) for k in range(9))
 
 _TRUNK = (48, 96, 128), 256, 64, (128, 128, 128)

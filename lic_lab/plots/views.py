@@ -182,11 +182,23 @@ class Table:
         return sheet
 
     def _ends(self, width: int) -> list[float]:
-        """The right end of each column: the first one as wide as its names need, the others alike."""
-        names = max(font(12, bold=True).getlength(row[0]) for row in [self.head, *self.rows] if row) + 12
+        """The right end of each column: the first one as wide as its names need, the others alike where all fit."""
+        lines = [line for line in [self.head, *self.rows] if line]
+        names = max(font(12, bold=True).getlength(line[0]) for line in lines) + 12
         first = min(names, width / 2) if len(self.head) > 1 else width
         others = max(len(self.head) - 1, 1)
-        return [first + (width - first) * column / others for column in range(len(self.head))]
+        needs = [
+            max((font(12, bold=True).getlength(line[column]) for line in lines if column < len(line)), default=0) + 12
+            for column in range(1, len(self.head))
+        ]
+        widths = [(width - first) / others] * others
+        if max(needs, default=0) > widths[0]:  # long words take what short ones spare
+            left = width - first
+            for number, column in enumerate(sorted(range(others), key=needs.__getitem__)):
+                widths[column] = min(needs[column], left / (others - number))
+                left -= widths[column]
+            widths = [one + left / others for one in widths]
+        return [first + sum(widths[:column]) for column in range(len(self.head))]
 
 
 def png(image: np.ndarray) -> bytes:

@@ -100,7 +100,7 @@ class FieldClicker(Explorer):
             sides, shares = inside_squares(field, at)
             lines.append(Line(sides, 100 * shares, label, looks[label]))
         return Chart(
-            lines, x="side of the square around the place (pixels)", y="inside (%)", log_x=True, ylim=(0, 101),
+            lines, x="side of the square (pixels)", y="inside (%)", log_x=True, ylim=(0, 101),
             title="How much lies inside",
         )  # fmt: skip
 

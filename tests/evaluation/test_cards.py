@@ -38,7 +38,9 @@ def test_the_card_says_the_recipe_in_words(weights):
 def test_the_card_says_where_a_run_went_on_with_another_recipe(tmp_path):
     card = {"command": "lic-lab train charm", "resumed": [{"step": 5, "lr": [0.1, 0.2], "ema": [0.9, 0.99]}]}
     save_model(build("charm", "tiny"), tmp_path / "own.safetensors", name="charm", preset="tiny", card=card)
-    assert "\n- resumed at step 5: lr 0.1 to 0.2, ema 0.9 to 0.99\n" in card_markdown(tmp_path / "own.safetensors")
+    assert "\n- resumed at step 5 with lr 0.2 (before: 0.1), ema 0.99 (before: 0.9)\n" in card_markdown(
+        tmp_path / "own.safetensors"
+    )
 
 
 def test_weights_that_were_not_measured_have_no_kodak_table(weights):

@@ -19,7 +19,7 @@ from lic_lab.probes.complexity import complexity
 from lic_lab.probes.macs import count_macs
 from lic_lab.probes.receptive_field import receptive_field
 
-PUBLISHED = {  # parameters, bimamba.md Sec. 6
+PUBLISHED = {  # parameters, counted from the public code of BiMamba
     "analysis": 5_127_680,
     "synthesis": 5_127_363,
     "latent.analysis": 2_396_736,

@@ -8,6 +8,7 @@ import torch
 
 from lic_lab.errors import LicLabError
 from lic_lab.plots.chart import Chart, Line
+from lic_lab.plots.grid import font
 from lic_lab.plots.views import Picture, Table, heat, still
 
 
@@ -22,6 +23,18 @@ def test_a_picture_keeps_its_pixels_and_says_its_words():
     picture = Picture(image, "Title", "a note")
     assert np.array_equal(picture.image, image) and picture.said == "Title. a note"
     assert Picture(image, alt="stars").said == "stars"
+
+
+def test_a_drawn_table_gives_long_words_what_short_ones_spare():
+    """Else they are written smaller and smaller, and at last over their neighbours."""
+    words = "a column of words that needs far more than its share"
+    drawn = {
+        head: Table(("name", head, "b", "c"), [("one", cell, "2", "3")]) for head, cell in (("a", words), ("b", "1"))
+    }
+    ends = {head: table._ends(500) for head, table in drawn.items()}
+    widths = {head: np.diff(found) for head, found in ends.items()}
+    assert widths["a"][0] >= font(12, bold=True).getlength(words) and ends["a"][-1] == pytest.approx(500)
+    assert np.ptp(widths["b"]) < 1e-9 and ends["b"][-1] == pytest.approx(500)
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4)), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)])

@@ -43,7 +43,7 @@ def tokens(*shape, dtype=torch.float32):
 
 
 def written_out(p, x):
-    """The mixer of Mamba (arXiv 2312.00752, Algorithm 2), one token after the other: parameters by name and x (b, l, dim)."""
+    """Algorithm 2 of Mamba (arXiv 2312.00752), one token after the other: parameters by name and x (b, l, dim)."""
     A, rank = -torch.exp(p["A_log"]), p["dt_proj.weight"].shape[1]
     (d, n), out = A.shape, []
     h, past = x.new_zeros(len(x), d, n), [x.new_zeros(len(x), d)] * 3

@@ -172,14 +172,19 @@ def test_the_command_on_a_card_trains_by_the_same_recipe(asked, changes, lambdas
         "data": ["my pictures"],
         "validation": ["v"],
     }
-    line = recipes.command(SimpleNamespace(model=model, recipe=recipe, about=about | {"start_from": "w.safetensors"}))
+    line = recipes.command(
+        SimpleNamespace(
+            model=model, recipe=recipe, about=about | {"start_from": "w.safetensors", "anew": ["analysis.1", "latent"]}
+        )
+    )
     program, train, *words = shlex.split(line)
     given, more, _ = only(asked, *words)
     assert (program, train, given) == ("lic-lab", "train", ("cmamba", [Path("my pictures")]))
-    used = {"lmbda", "switches", "validation", "start_from", "out", "preset"}
+    used = {"lmbda", "switches", "validation", "start_from", "anew", "out", "preset"}
     assert recipe_for(more["preset"], **{k: v for k, v in more.items() if k not in used}) == recipe
     assert more["lmbda"] == (lambdas[0] if lambdas else None) and more["switches"] == model.switches
     assert more["validation"] == (Path("v"),) and more["start_from"] == Path("w.safetensors")
+    assert more["anew"] == ("analysis.1", "latent")
 
 
 def test_ctrl_c_says_that_the_state_is_saved_and_how_to_go_on(pictures, tmp_path, monkeypatch):

@@ -39,7 +39,8 @@ class Choice(NamedTuple):
 class AdaptiveChannelPartition(nn.Module):
     """Choose which channels of a map are worth a look nearby, and leave the others to one from afar.
 
-    s = prior + W2 LeakyReLU(W1 LN[mean(x), std(x)]), one number a channel, mean and std over all positions;
+    s = prior + W2 LeakyReLU(W1 LN[mean(x), std(x)]), one number a channel, mean and std over all positions, less its
+    mean over the channels: a score says which of them, and cannot shut both branches at once.
     x (1 + tanh s), so that the score has a gradient; the k = round(share c) channels of largest s go near.
     Shapes: (b, c, h, w) -> (b, k, h, w), (b, c - k, h, w) and the `Choice`; `merge` puts channels back in their places.
     mode: "adaptive", or "learned" (s = prior, alike for all pictures), or "fixed" (s = 0: the first k channels).
@@ -86,13 +87,14 @@ class AdaptiveChannelPartition(nn.Module):
         if self.mode == "fixed":
             return x.new_zeros(x.shape[:2])
         if self.mode == "learned":
-            return self.prior.expand(len(x), -1)
+            return (self.prior - self.prior.mean()).expand(len(x), -1)
         with torch.no_grad():  # the score looks at the map and does not bend it: a third of the block's time saved
             x = x.to(self.prior.dtype)
             mean = x.mean((-2, -1), keepdim=True)
             spread = (x - mean).square_().mean((-2, -1)).sqrt()  # (b, c), as is the mean without its last axes
             seen = F.layer_norm(torch.cat([mean.flatten(1), spread], dim=1), (2 * x.shape[1],))
-        return self.prior + self.look(seen)
+        score = self.prior + self.look(seen)
+        return score - score.mean(1, keepdim=True)
 
 
 class StateSpaceResidualBlock(nn.Module):

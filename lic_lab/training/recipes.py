@@ -36,7 +36,8 @@ VALIDATED = 48  # pictures at most
 def train(
     name: str, data: Iterable[str | Path], *, out: str | Path, preset: str | None = None, lmbda: float | None = None,
     switches: Mapping | None = None, validation: Iterable[str | Path] = (), epochs: int | None = None,
-    lr_epochs: tuple[int, ...] = (), start_from: str | Path | None = None, resume: bool = False,
+    lr_epochs: tuple[int, ...] = (), start_from: str | Path | None = None, anew: tuple[str, ...] = (),
+    resume: bool = False,
     threads: int | None = None, device: str | None = None, memory: float = 4e9,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
     watch: Callable[[Progress], None] = lambda progress: None, control: Control | None = None,
@@ -48,7 +49,8 @@ def train(
     preset: "lab" by default.   lmbda: one fixed trade-off instead of the model's whole ladder.   switches: constructor
     arguments instead of the preset's (`presets.build`).   validation: folders; without any, every 25th picture is held
     out.   epochs: instead of steps, how often every picture is taken; lr_epochs: instead of milestones.
-    start_from: weights whose layers are taken over where place and shapes agree (`warm_start`); the others are `fresh`.
+    start_from: weights whose layers are taken over where place and shapes agree (`warm_start`); the others are `fresh`,
+    as are all those whose names begin with one of `anew`.
     device: "cpu" or "cuda".
     memory: bytes of pictures to hold, see `CropBank`.   changes: to the preset's `Recipe`, and crop= or batch_size= for
     all its stages.   resume: go on from the state in `out`; what is not said anew stays as it was there.
@@ -64,13 +66,15 @@ def train(
     out, data, validation = Path(out), list(data), list(validation)
     if not resume and (out / "state.pt").exists():
         raise LicLabError(f"{out} already holds a training run: resume it, or choose another folder")
+    if anew and not start_from:
+        raise LicLabError("anew is of layers that the weights begun with have: name these weights (start_from)")
     before = read_state(out) if resume else {}
     old = before.get("about", {})
     about = {"model": name, "preset": preset or old.get("preset", "lab")}
     about["switches"] = dict(switches or old.get("switches", {}))
     for key, folders in (("data", data), ("validation", validation)):
         about[key] = [Path(folder).name for folder in folders]
-    about |= {key: old[key] for key in ("start_from", "before") if key in old}
+    about |= {key: old[key] for key in ("start_from", "anew", "before") if key in old}
     refuse_other(out / "state.pt", old, about)
     lambdas = _lambdas(lmbda, before)
     plan = _plan(before, about["preset"], changes, epochs, lr_epochs)
@@ -82,8 +86,9 @@ def train(
             model = build(name, about["preset"], lambdas=lambdas, **about["switches"])
             fresh = set(before.get("fresh", ()))
             if start_from and not resume:
-                fresh = set(model.state_dict()) - warm_start(model, start_from)
+                fresh = set(model.state_dict()) - warm_start(model, start_from, anew)
                 about |= {"start_from": Path(start_from).name, "before": lineage(start_from)}
+                about |= {"anew": list(anew)} if anew else {}
             bank, held = _pictures(model.views == 2, data, validation, recipe, memory=memory, progress=progress)
             recipe = plan(bank.used)
             trainer = Trainer(model, recipe, bank, held, out, processes=processes, about=about, fresh=fresh)
@@ -205,13 +210,14 @@ def _pictures(
     return bank, crops(held, side)
 
 
-def warm_start(model: Codec, path: str | Path) -> set[str]:
+def warm_start(model: Codec, path: str | Path, anew: tuple[str, ...] = ()) -> set[str]:
     """Take over every layer of a weight file whose place and shapes a model has too; give the names of these tensors.
 
     The file may be of another model: what they share, such as the transforms' convolutions, need not be learned again.
     A place is a name without its numbers, in the order of analysis, latent or synthesis: blocks that one of the two has
     in between move the numbers behind them, and do not hinder.
-    Raises LicLabError for a file that is not one of `save_model`, and where nothing fits.
+    anew: beginnings of names in the model, "analysis.deep.6", of layers that keep what the model has.
+    Raises LicLabError for a file that is not one of `save_model`, where nothing fits, and for a name that nothing has.
     """
     theirs, mine = load_weights(path).state_dict(), model.state_dict()
     (old, old_places), (new, new_places) = _layers(theirs), _layers(mine)
@@ -219,6 +225,10 @@ def warm_start(model: Codec, path: str | Path) -> set[str]:
     for block in SequenceMatcher(None, old_places, new_places, autojunk=False).get_matching_blocks():
         for i in range(block.size):
             fitting |= {mine: theirs[key] for key, mine in zip(old[block.a + i], new[block.b + i], strict=True)}
+    for name in anew:
+        if not any(key.startswith(name) for key in mine):
+            raise LicLabError(f"no layer begins with {name!r}: take names of `model.named_modules()`")
+    fitting = {key: values for key, values in fitting.items() if not key.startswith(tuple(anew))}
     if not fitting:
         raise LicLabError(f"nothing in {path} fits this model: leave it out")
     model.load_state_dict(fitting, strict=False)
@@ -285,6 +295,7 @@ def command(trainer: Trainer) -> str:
     switches = {key: value if isinstance(value, str) else repr(value) for key, value in about["switches"].items()}
     words += [word for key, value in switches.items() for word in ("--set", f"{key}={value}")]
     words += ["--start-from", about["start_from"]] if "start_from" in about else []
+    words += [word for name in about.get("anew", ()) for word in ("--anew", name)]
     for key in used:
         if key in ("steps", "seed") or used[key] == usual[key]:
             continue

@@ -39,6 +39,7 @@ def slow_block(block: StateSpaceResidualBlock, x: torch.Tensor) -> torch.Tensor:
             )
         hidden = F.leaky_relu(part.look[0].weight @ F.layer_norm(seen, seen.shape) + part.look[0].bias)
         score = part.prior + part.look[2].weight @ hidden
+        score = score - score.mean()
         chosen = slow_choice(score.tolist(), part.sizes[0] / len(picture))
         mixed = [None] * len(picture)
         for branch, places in zip((block.near, block.far), chosen, strict=True):
@@ -110,6 +111,16 @@ def test_every_mode_begins_with_the_channels_in_their_order():
     with torch.no_grad():
         part.look[2].weight.zero_()
     assert part.choose(torch.randn(1, 12, 4, 4)).order.tolist() == [list(range(12))]
+
+
+@pytest.mark.parametrize("mode", ["adaptive", "learned"])
+def test_no_score_shuts_both_branches_at_once(mode):
+    part, x = AdaptiveChannelPartition(8, mode=mode), torch.randn(2, 8, 5, 5)
+    before = part(x)
+    with torch.no_grad():
+        part.prior -= 100
+    for mine, theirs in zip(before[:2], part(x)[:2], strict=True):
+        assert torch.allclose(mine, theirs, atol=1e-4) and mine.square().mean() > 0.1
 
 
 def test_what_else_is_in_the_batch_has_no_say():

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from lic_lab.datasets.stereo import motorcycle, read_pair
 from lic_lab.metrics.quality import psnr
 from lic_lab.models.checkpoints import load_model, shipped, weights_path
 from lic_lab.ops.color import image_to_tensor
+from lic_lab.training.recipes import lineage
 
 SHIPPED = shipped()
 
@@ -100,6 +102,20 @@ def test_the_readme_quotes_the_stored_results(name, results):
     assert {h.strip("`"): float(v) for h, v in zip(heads, row.split(" | "), strict=True)} == {
         h.strip("`"): round(against[h.strip("`")], 1) for h in heads
     }
+
+
+def test_the_readme_says_where_the_weights_come_from(name):
+    readme = data_path().parent / "README.md"
+    if not readme.is_file():
+        pytest.skip("an installed package has no README beside its data")
+    runs = lineage(weights_path(name))
+    legs = [(trained, sum(run["steps"] for run in legs)) for trained, legs in groupby(runs, key=trained_model)]
+    steps, hours = " → ".join(f"{n:,} `{trained}`" for trained, n in legs), sum(run["hours"] for run in runs)
+    assert f"\n| `{name}` | {steps} | {hours:.1f} |" in readme.read_text("utf-8")
+
+
+def trained_model(run):
+    return run["command"].split()[2]
 
 
 @pytest.mark.skipif(len(kodak()) < 24, reason="the 24 Kodak pictures are not on this machine")

@@ -251,6 +251,24 @@ def test_layers_that_the_start_has_not_learn_faster_where_that_is_asked_also_aft
     assert set(paces.values()) == {1.0, 2.0}
 
 
+def test_layers_can_begin_anew_though_the_start_has_them(pictures, tmp_path):
+    first = train("charm", [pictures], out=tmp_path / "1", **QUICK)
+    begun, theirs, made = build("charm", "tiny"), load_weights(first).state_dict(), build("charm", "tiny").state_dict()
+    begun.load_state_dict(made)
+    taken = warm_start(begun, first, anew=("synthesis.deep.0", "latent"))
+    for key, value in begun.state_dict().items():
+        again = key.startswith(("synthesis.deep.0.", "latent."))
+        assert (key in taken) != again and torch.equal(value, (made if again else theirs)[key])
+    begin = {"start_from": first, "anew": ("synthesis.deep.0",)}
+    second = train("charm", [pictures], out=tmp_path / "2", fresh=2.0, **begin, **QUICK)  # they count as fresh
+    second = train("charm", [pictures], out=tmp_path / "2", resume=True, **QUICK | {"steps": 3})
+    assert "--start-from charm.safetensors --anew synthesis.deep.0" in load_weights(second).card["command"]
+    with pytest.raises(LicLabError, match="no layer begins with 'nothing'"):
+        train("charm", [pictures], out=tmp_path / "3", start_from=first, anew=("nothing",), **QUICK)
+    with pytest.raises(LicLabError, match="name these weights"):
+        train("charm", [pictures], out=tmp_path / "3", anew=("latent",), **QUICK)
+
+
 def test_fresh_layers_must_be_there_and_stay_the_same(pictures, tmp_path):
     with pytest.raises(LicLabError, match="there are none, so leave it out"):
         train("charm", [pictures], out=tmp_path / "1", fresh=2.0, **QUICK)

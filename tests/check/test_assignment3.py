@@ -124,7 +124,7 @@ PARTLY = [
     ("A3.6", lambda x, w: 0.9 * block(x, w).gate, 0, "symbols differ"),
     ("A3.6", lambda x, w: 0.3 + 0.7 * torch.sigmoid(block(x, w).spatial), 0, "symbols differ"),
     ("A3.6", lambda x, w: hasty(x, w), 0, "symbols differ"),
-    ("A3.6", lambda x, w: block(x, w).gate + 1e-4 * torch.sin(1e3 * x), 0, "symbols differ"),
+    ("A3.6", lambda x, w: block(x, w).gate + 1e-3 * torch.sin(1e3 * x), 0, "symbols differ"),
 ]
 
 

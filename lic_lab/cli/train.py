@@ -132,7 +132,7 @@ POSITIVE = click.IntRange(1)
 @click.option("--start-from", "--checkpoint", "--load-model-path", "start_from", type=PATH,
               metavar="FILE", help="Weights to begin with, of any model; or a run's folder, to resume it.")  # fmt: skip
 @click.option("--anew", multiple=True, metavar="NAME",
-              help="Layers that begin anew though --start-from has them: analysis.deep.6.")  # fmt: skip
+              help="Modules whose layers begin anew though --start-from has them: analysis.deep.6.")  # fmt: skip
 @click.option("-n", "--num-workers", hidden=True)
 @click.option("--test-batch-size", hidden=True)
 @click.option("--aux-learning-rate", hidden=True)

@@ -50,7 +50,7 @@ def train(
     arguments instead of the preset's (`presets.build`).   validation: folders; without any, every 25th picture is held
     out.   epochs: instead of steps, how often every picture is taken; lr_epochs: instead of milestones.
     start_from: weights whose layers are taken over where place and shapes agree (`warm_start`); the others are `fresh`,
-    as are all those whose names begin with one of `anew`.
+    as are all those in the modules named in `anew`.
     device: "cpu" or "cuda".
     memory: bytes of pictures to hold, see `CropBank`.   changes: to the preset's `Recipe`, and crop= or batch_size= for
     all its stages.   resume: go on from the state in `out`; what is not said anew stays as it was there.
@@ -216,7 +216,7 @@ def warm_start(model: Codec, path: str | Path, anew: tuple[str, ...] = ()) -> se
     The file may be of another model: what they share, such as the transforms' convolutions, need not be learned again.
     A place is a name without its numbers, in the order of analysis, latent or synthesis: blocks that one of the two has
     in between move the numbers behind them, and do not hinder.
-    anew: beginnings of names in the model, "analysis.deep.6", of layers that keep what the model has.
+    anew: modules of the model, such as "analysis.deep.6", whose layers keep what they are.
     Raises LicLabError for a file that is not one of `save_model`, where nothing fits, and for a name that nothing has.
     """
     theirs, mine = load_weights(path).state_dict(), model.state_dict()
@@ -225,10 +225,11 @@ def warm_start(model: Codec, path: str | Path, anew: tuple[str, ...] = ()) -> se
     for block in SequenceMatcher(None, old_places, new_places, autojunk=False).get_matching_blocks():
         for i in range(block.size):
             fitting |= {mine: theirs[key] for key, mine in zip(old[block.a + i], new[block.b + i], strict=True)}
-    for name in anew:
-        if not any(key.startswith(name) for key in mine):
-            raise LicLabError(f"no layer begins with {name!r}: take names of `model.named_modules()`")
-    fitting = {key: values for key, values in fitting.items() if not key.startswith(tuple(anew))}
+    inside = tuple(f"{name}." for name in anew)
+    for name, start in zip(anew, inside, strict=True):
+        if not any(key.startswith(start) for key in mine):
+            raise LicLabError(f"no layers are in {name!r}: take a name of `model.named_modules()`")
+    fitting = {key: values for key, values in fitting.items() if not key.startswith(inside)}
     if not fitting:
         raise LicLabError(f"nothing in {path} fits this model: leave it out")
     model.load_state_dict(fitting, strict=False)

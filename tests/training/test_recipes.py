@@ -263,8 +263,8 @@ def test_layers_can_begin_anew_though_the_start_has_them(pictures, tmp_path):
     second = train("charm", [pictures], out=tmp_path / "2", fresh=2.0, **begin, **QUICK)  # they count as fresh
     second = train("charm", [pictures], out=tmp_path / "2", resume=True, **QUICK | {"steps": 3})
     assert "--start-from charm.safetensors --anew synthesis.deep.0" in load_weights(second).card["command"]
-    with pytest.raises(LicLabError, match="no layers are in 'synthesis.dee'"):
-        warm_start(begun, first, anew=("synthesis.dee",))
+    with pytest.raises(LicLabError, match="no layers are in 'synth'"):
+        warm_start(begun, first, anew=("synth",))
     with pytest.raises(LicLabError, match="no layers are in 'nothing'"):
         train("charm", [pictures], out=tmp_path / "3", start_from=first, anew=("nothing",), **QUICK)
     with pytest.raises(LicLabError, match="name these weights"):

@@ -16,9 +16,10 @@ import torch
 from rich.console import Console
 
 from lic_lab import build, list_presets
-from lic_lab.datasets.images import write_bytes, write_image
+from lic_lab.datasets.images import write_image
 from lic_lab.evaluation import sweep
 from lic_lab.evaluation.report import comparison_table
+from lic_lab.files import write_bytes
 from lic_lab.plots.grid import picture_grid
 from lic_lab.probes.claims import model_claims
 from lic_lab.probes.complexity import complexity

@@ -6,7 +6,7 @@ class LicLabError(ValueError):
 
 
 class DivergedError(LicLabError):
-    """Raised where a training's loss or gradient is no number any more."""
+    """Raised where a training's loss or gradient, or what trained weights compute, is no number any more."""
 
 
 class CorruptStreamError(LicLabError):

@@ -1,6 +1,10 @@
 """How large a picture may be: asked of every file before anything is allocated for it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
 
 from lic_lab.errors import LicLabError
 
@@ -27,3 +31,16 @@ def check_pixels(height: int, width: int, what: str, mend: str = "set LIC_LAB_MA
         raise LicLabError(
             f"{what} has {height * width / 1e6:.1f} megapixels, the limit is {max_pixels() / 1e6:g}: {mend}"
         )
+
+
+@contextmanager
+def pillow_without_limit() -> Iterator[None]:
+    """Let Pillow open pictures of any size; ask `check_pixels` before one is decoded.
+
+    Pillow's own limit warns at 89 million pixels and refuses twice as many, whatever LIC_LAB_MAX_PIXELS allows.
+    """
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before

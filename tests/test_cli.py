@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from lic_lab import cli
 from lic_lab.datasets.bundled import skimage_file
 from lic_lab.datasets.images import read_image, write_image
 from lic_lab.datasets.stereo import motorcycle
+from lic_lab.models.checkpoints import weights_path
 
 
 @pytest.fixture
@@ -168,6 +170,23 @@ def test_compare_prints_the_numbers_of_the_files_it_keeps(run, picture):
     assert read_image("kept/photo.sheet.png").shape[1] > 3 * 200
 
 
+def test_weights_of_a_run_stand_beside_the_shipped_ones_of_the_same_name(run, picture):
+    Path("mine").mkdir()
+    shutil.copy(weights_path("charm"), "mine/charm.safetensors")
+    rows = json.loads(run("compare photo.png --codecs charm,mine/charm.safetensors --bpp 1 --json --out kept").stdout)
+    assert [row["codec"] for row in rows] == ["charm", "mine"] and rows[0]["bytes"] == rows[1]["bytes"]
+    assert {"photo.charm.lic", "photo.mine.lic"} <= {path.name for path in Path("kept").iterdir()}
+    both = "pair:charm,pair:mine/charm.safetensors"
+    shutil.copy("photo.png", "right.png")
+    assert_one_line(run(f"compare photo.png right.png --stereo --codecs {both}"), "2 codecs are called 'pair:charm'")
+
+
+def test_equal_pictures_have_a_psnr_that_json_can_say(run):
+    write_image("black.png", np.zeros((64, 64, 3), np.uint8))
+    for command in ("compare black.png --codecs jpeg --bpp 9", "evaluate jpeg black.png --qualities 90 --out curves"):
+        assert json.loads(run(f"{command} --json").stdout, parse_constant=pytest.fail)[0]["psnr_db"] is None
+
+
 def test_compare_without_a_folder_writes_nothing(run, picture):
     assert "PSNR dB" in run("compare photo.png --codecs jpeg --bpp 1").stdout
     assert [path.name for path in Path().iterdir()] == ["photo.png"]
@@ -313,6 +332,7 @@ def test_pictures_and_pairs_are_told_apart_in_one_line(run, views, stereo_weight
     assert_one_line(run("decode both.pair a.png a.png"), "give two names")
     run("encode left.png one.jpg --codec jpeg")
     assert_one_line(run("decode one.jpg a.png b.png"), "give one name")
+    assert_one_line(run("decode one.jpg a.png a.png"), "give one name")
     assert_one_line(run("encode right.png left.png both.pair --codec pair:jpeg"), "exchange them")
     assert_one_line(run("encode left.png left.png both2.pair --codec pair:jpeg"), "both views are one file")
     write_image("small_right.png", views[1][:50])

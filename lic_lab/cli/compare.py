@@ -1,12 +1,12 @@
 """Several codecs on the same pictures, at one size."""
 
-import json
 from pathlib import Path
 
 import click
 
 from lic_lab.cli.arguments import PATH, names
 from lic_lab.errors import LicLabError
+from lic_lab.files import json_text
 from lic_lab.terminal import bar, console, say
 
 
@@ -39,7 +39,7 @@ def compare(pictures, codecs, bpp, out, stereo, as_json):
     with bar("comparing") as progress:
         rows = sweep.compare(images, chosen, bpp=bpp, progress=progress)
     if as_json:
-        click.echo(json.dumps([row.numbers() for row in rows], indent=1))
+        click.echo(json_text([row.numbers() for row in rows]), nl=False)
     else:
         console().print(comparison_table(rows, f"At most {bpp:g} bits per pixel, whole files"))
     if out:

@@ -82,7 +82,7 @@ def _bytes(text: str) -> int:
     number, unit = text[:-1], text[-1:].upper()
     try:
         size = int(float(number) * units[unit])
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, OverflowError):
         size = 0
     if size < units["M"]:
         raise LicLabError(f"memory is given as 4G or 800M, not as {text!r}")

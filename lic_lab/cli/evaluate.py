@@ -1,6 +1,5 @@
 """Codecs on data sets, measured and told: tables, curves, pictures."""
 
-import json
 from pathlib import Path
 
 import click
@@ -244,12 +243,12 @@ def _shown(anchor: str | None, published: tuple, chosen: list, sets: dict) -> di
 
 def _tell(rows: list, sets: dict, out: Path, as_json: bool, **how) -> None:
     """Print the tables, and write the report of each data set, in a folder of its own where there are several."""
-    from lic_lab.evaluation.export import safe_name
     from lic_lab.evaluation.report import average_table, bd_rate_table
+    from lic_lab.files import json_text, safe_name
     from lic_lab.plots.report import write_report
 
     if as_json:
-        click.echo(json.dumps([{k: None if v != v else v for k, v in row.items()} for row in rows], indent=1))
+        click.echo(json_text(rows), nl=False)
     for dataset, pictures in sets.items():
         mine = [row for row in rows if row["dataset"] == dataset]
         if not mine:

@@ -38,8 +38,8 @@ def encode(sources, target, codec, effort, **targets):
     """
     from lic_lab import load
     from lic_lab.codecs.effort import split
-    from lic_lab.datasets.images import write_bytes
     from lic_lab.datasets.stereo import named_as_pair
+    from lic_lab.files import write_bytes
     from lic_lab.metrics.rate import bpp
 
     if len(sources) > 2:
@@ -125,7 +125,7 @@ def decode(source, targets, codec):
     data = source.read_bytes()
     with spinner(f"decoding {source.name}"):
         coder = load(codec) if codec else identify(data)
-        if coder.views != len(set(targets)):
+        if coder.views != len(targets) or coder.views != len(set(targets)):
             what = ("one picture: give one name", "a left and a right view: give two names")[coder.views - 1]
             raise LicLabError(f"{coder.name} decodes to {what}")
         decoded = coder.decompress(data)

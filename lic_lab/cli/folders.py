@@ -12,7 +12,8 @@ from lic_lab.terminal import bar, say
 
 def encode_folder(source: Path, target: Path, codec, given: dict) -> None:
     """Encode every picture of a folder as target/NAME.SUFFIX; given: what each aims at, as `compress` takes it."""
-    from lic_lab.datasets.images import list_images, read_image, write_bytes
+    from lic_lab.datasets.images import list_images, read_image
+    from lic_lab.files import write_bytes
     from lic_lab.metrics.rate import bpp
 
     if target.suffix.lower() == codec.suffix:

@@ -1,6 +1,5 @@
 """A look inside a model."""
 
-import json
 from pathlib import Path
 
 import click
@@ -36,8 +35,8 @@ def probe(what, model, pictures, preset, out, **options):
     """
     if out.exists() and not out.is_dir():
         raise LicLabError(f"{str(out)!r} is a file: name a folder for the output")
-    from lic_lab.datasets.images import write_bytes
     from lic_lab.evaluation.sweep import gather_images, gather_pairs
+    from lic_lab.files import write_json
     from lic_lab.plots.looks import Subject, look_into
 
     net, name = _model(model, preset)
@@ -45,7 +44,7 @@ def probe(what, model, pictures, preset, out, **options):
     with bar(what) as progress:
         look = look_into(what, Subject(net, name, images, progress=progress, **options))
     out.mkdir(parents=True, exist_ok=True)
-    write_bytes(out / f"{what}.json", (json.dumps(look.numbers, indent=1) + "\n").encode())
+    write_json(out / f"{what}.json", look.numbers)
     for file, figure in look.figures.items():
         figure.savefig(out / f"{file}.png", dpi=110)
     for line in look.said:

@@ -148,7 +148,7 @@ class ImageCodec:
             return self.encode(image, self.quality_for_lambda(lmbda) if lmbda else quality)
         if bpp is not None:
             max_bytes = rate.ceiling_in_bytes(bpp, *image.shape[-3:-1], self.views)
-        return self._search(image, max_bytes and max(math.floor(max_bytes), 1), psnr, progress).data
+        return self._search(image, None if max_bytes is None else max(math.floor(max_bytes), 1), psnr, progress).data
 
     def _search(self, image: np.ndarray, max_bytes: int | None, psnr: float | None, progress: Progress | None) -> Trial:
         """The file that meets a target, psnr where it is given and max_bytes otherwise."""

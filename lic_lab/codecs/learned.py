@@ -15,10 +15,9 @@ from lic_lab.codecs.base import ImageCodec
 from lic_lab.codecs.pair import PairCodec
 from lic_lab.codecs.rate import Ladder
 from lic_lab.errors import LicLabError
+from lic_lab.models.base import RATE_STEPS
 from lic_lab.models.outside import models, origin_of
 from lic_lab.ops.color import image_to_tensor, tensor_to_image
-
-RATE_STEPS = 4096  # per rung, as in the file
 
 
 class LearnedCodec(ImageCodec):

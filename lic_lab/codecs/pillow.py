@@ -15,7 +15,7 @@ from PIL import Image, features
 from lic_lab.codecs import rate
 from lic_lab.codecs.base import ImageCodec
 from lic_lab.errors import CorruptStreamError
-from lic_lab.limits import check_pixels
+from lic_lab.limits import check_pixels, pillow_without_limit
 
 
 class PillowCodec(ImageCodec):
@@ -47,9 +47,10 @@ class PillowCodec(ImageCodec):
 
     def _decode(self, data: bytes) -> np.ndarray:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of decompression bombs (our own limit is stricter) and odd metadata
+            warnings.simplefilter("ignore")  # of odd metadata
             try:
-                picture = Image.open(io.BytesIO(data), formats=[self.format])
+                with pillow_without_limit():
+                    picture = Image.open(io.BytesIO(data), formats=[self.format])
             except Image.UnidentifiedImageError as error:
                 what = f"an undamaged {self.suffix} file{_looks_like(data)}"
                 raise CorruptStreamError(f"these bytes are not {what}") from error

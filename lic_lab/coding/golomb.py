@@ -1,8 +1,8 @@
 """Exp-Golomb numbers: any integer, however large, in a few bits. They carry what no table has a slot for.
 
-A value v >= 0 is written as the length of v + 1 in bits, then those bits without their leading one:
+A value v >= 0 is written as the length of v + 1 in bits, less one, then those bits without their leading one:
 
-    v      v + 1    length   suffix        as a bit string (length - 1 zeros announce it)
+    v      v + 1    length   suffix        as a bit string (as many zeros announce it)
     0          1         0        -        1
     1         10         1        0        010
     2         11         1        1        011

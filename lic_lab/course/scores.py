@@ -55,7 +55,7 @@ def read_scores(path: Path) -> dict[tuple[str, str], Score]:
 
 def write_scores(path: Path, scores: dict[tuple[str, str], Score]) -> None:
     """Write a table of scores, by assignment and student; it is replaced as a whole."""
-    from lic_lab.datasets.images import write_bytes
+    from lic_lab.files import write_bytes
 
     tasks = sorted({task for score in scores.values() for task in score.tasks})
     text = io.StringIO()

@@ -11,9 +11,10 @@ from filelock import FileLock, Timeout
 
 from lic_lab.datasets.catalog import DataSet, RemoteFile
 from lic_lab.datasets.fetch import Progress, check_space, digest, fetch, forget
-from lic_lab.datasets.images import SUFFIXES, write_bytes
+from lic_lab.datasets.images import SUFFIXES
 from lic_lab.datasets.unpack import BadArchiveError, unpack
 from lic_lab.errors import LicLabError
+from lic_lab.files import write_bytes
 
 RECORD = ".lic-lab.json"
 """In every folder that was made here: the data set, its files with URL, size, SHA-256 and date, and the pictures'."""

@@ -3,7 +3,6 @@
 import io
 import os
 import warnings
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,8 @@ import torch
 from PIL import Image, ImageOps
 
 from lic_lab.errors import LicLabError
-from lic_lab.limits import check_pixels
+from lic_lab.files import write_bytes
+from lic_lab.limits import check_pixels, pillow_without_limit
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2", ".avif")
 LOSSLESS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
@@ -44,8 +44,8 @@ def read_image(source) -> np.ndarray:
 def write_image(path, image) -> None:
     """Write a picture (anything `read_image` takes) without loss, as PNG, BMP, TIFF or PPM by the suffix of `path`.
 
-    The file appears whole or not at all (see `write_bytes`). Raises LicLabError for another suffix: lossy files are
-    what codecs are for.
+    The file appears whole or not at all (see `files.write_whole`). Raises LicLabError for another suffix: lossy files
+    are what codecs are for.
     """
     form, buffer = lossless_format(path), io.BytesIO()
     Image.fromarray(read_image(image)).save(buffer, format=form)
@@ -60,27 +60,13 @@ def lossless_format(path) -> str:
     return LOSSLESS[suffix]
 
 
-def write_bytes(path, data: bytes) -> None:
-    """Write a file under a temporary name beside it, then rename: a reader never sees half of it.
-
-    Raises LicLabError where the folder is missing or cannot be written.
-    """
-    path = Path(path)
-    draft = path.parent / f".{path.name}.{os.getpid()}.part"
-    try:
-        draft.write_bytes(data)
-        draft.replace(path)
-    except OSError as error:
-        raise LicLabError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # it is gone where all went well, and was never there where the folder is missing
-            draft.unlink()
-
-
 def image_size(path) -> tuple[int, int]:
-    """Give (rows, columns) of a picture as `read_image` would read it, from its head alone; raises LicLabError."""
+    """Give (rows, columns) of a picture as `read_image` would read it; raises LicLabError.
+
+    From its head alone, but for a PNG, which may say behind its pixels how it is turned.
+    """
     try:
-        with Image.open(path) as picture:
+        with pillow_without_limit(), Image.open(path) as picture:
             turned = picture.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5 to 8 exchange rows and columns
             return picture.size if turned else picture.size[::-1]
     except Exception as error:  # parsers of foreign bytes raise almost anything
@@ -105,12 +91,9 @@ def _from_path(path: Path) -> np.ndarray:
     if os.path.isdir(path):
         raise LicLabError(f"{str(path)!r} is a folder, not a picture: list_images(folder) names the pictures in it")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter and says more
+        with pillow_without_limit():
             picture = Image.open(path)
             frames = getattr(picture, "n_frames", 1)
-    except Image.DecompressionBombError as error:
-        raise LicLabError(f"{str(path)!r} is too large ({error}): scale it down") from error
     except Image.UnidentifiedImageError as error:
         raise LicLabError(f"{str(path)!r} is not a picture that Pillow can read: convert it to PNG") from error
     except Exception as error:  # parsers of foreign bytes raise almost anything

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lic_lab.entropy import gaussian
 from lic_lab.entropy.density import FactorizedDensity
-from lic_lab.errors import LicLabError
+from lic_lab.errors import DivergedError
 from lic_lab.ops.exact import snap
 from lic_lab.ops.rounding import add_noise, round_ste
 from lic_lab.types import Map
@@ -111,7 +111,7 @@ def _column(median: Tensor) -> Tensor:
 
 def _integers(x: Tensor) -> Tensor:
     if not torch.isfinite(x).all():
-        raise LicLabError("the latent holds NaN or infinity: the weights are damaged or training diverged")
+        raise DivergedError("the latent holds NaN or infinity: the weights are damaged or training diverged")
     return torch.round(x).clamp(-_INT32, _INT32)
 
 

@@ -12,12 +12,12 @@ from statistics import fmean, stdev
 import numpy as np
 
 from lic_lab.codecs.learned import wrap
-from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import DivergedError, LicLabError
 from lic_lab.evaluation.evaluate import evaluate
 from lic_lab.evaluation.means import gap, mean_curves
 from lic_lab.evaluation.sweep import gather_images, gather_pairs
 from lic_lab.evaluation.variants import FULL, Costs, chosen
+from lic_lab.files import write_bytes
 from lic_lab.models.base import Codec
 from lic_lab.models.checkpoints import load_weights
 from lic_lab.models.presets import build
@@ -295,7 +295,7 @@ class _Place:
         rates = np.linspace(0, model.rates - 1, POINTS if model.rates > 1 else 1).tolist()
         try:
             run.rows = evaluate([codec], images, out=self.folder / "measured", qualities=rates, metrics=METRICS)
-        except LicLabError as error:  # weights that are barely numbers
+        except DivergedError as error:
             run.failed = str(error)
         tell(1, 1, "measured")
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
-from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation.ablation import Ablation, Run, Spread
 from lic_lab.evaluation.tables import Sheet, csv_text
 from lic_lab.evaluation.variants import FULL
+from lic_lab.files import write_bytes
 
 COLUMNS = {  # of a summary -> head and format
     "parameters": ("parameters", "{:,}"),

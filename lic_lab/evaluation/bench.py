@@ -5,7 +5,6 @@ No number here is asserted by a test. A peer that is not installed gets a row th
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation.timing import Timing, machine, side_by_side
+from lic_lab.files import write_json
 
 SECTIONS = {  # name -> where its groups(quick) is: an iterator over lists of rows, one list per piece of work
     "scan": "lic_lab.evaluation.bench_scan",
@@ -93,7 +93,7 @@ def run_bench(
         for group in _groups(chosen, quick, about, show):
             rows += group
             if json_file is not None:  # after every group: an interrupted run keeps what it has
-                _write_json(Path(json_file), {"machine": about, "rows": [row.numbers() for row in rows]})
+                write_json(json_file, {"machine": about, "rows": [row.numbers() for row in rows]})
     return rows
 
 
@@ -134,9 +134,3 @@ def table(rows: Sequence[Row]):
 def _three(value: float) -> str:
     """Whole numbers whole, others to three digits."""
     return f"{value:,}" if isinstance(value, int) else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
-def _write_json(path: Path, content: Mapping) -> None:
-    from lic_lab.datasets.images import write_bytes
-
-    write_bytes(path, (json.dumps(content, indent=1) + "\n").encode())

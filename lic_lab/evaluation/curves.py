@@ -8,13 +8,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from types import SimpleNamespace
 
 import numpy as np
 
-from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation.means import gap, mean_curves
+from lic_lab.files import write_bytes
 
 TEXTS = ("dataset", "codec", "settings", "image")
 NUMBERS = (
@@ -90,11 +89,6 @@ def _statistics(rows: Sequence[Mapping]) -> dict:
 def mean_curve(rows: Iterable[Mapping], codec: str, metric: str = "psnr_db") -> tuple[np.ndarray, np.ndarray]:
     """Average bpp and metric at each quality of one codec, over the pictures it has at all, as two rising arrays."""
     return mean_curves([row for row in rows if row["codec"] == codec], metric)[codec].rising()
-
-
-def mean_points(rows: Sequence[Mapping]) -> list[SimpleNamespace]:
-    """Give the averaged curves as records (codec, image "mean", bpp, psnr_db), as `plots.rd.rd_figure` takes them."""
-    return [record for curve in mean_curves(rows).values() for record in curve.records()]
 
 
 def bd_table(rows: Sequence[Mapping], metric: str = "psnr_db") -> dict[str, dict[str, float]]:

@@ -18,11 +18,11 @@ from lic_lab.errors import LicLabError
 from lic_lab.evaluation import export, sweep
 from lic_lab.evaluation.checkpoints import by_name
 from lic_lab.evaluation.curves import FIELDS, TARGETS
-from lic_lab.evaluation.export import safe_name
 from lic_lab.evaluation.journal import Journal, fingerprint, opened
 from lic_lab.evaluation.points import PROBES, Qualities, check_names, check_targets, given_points, points_near
 from lic_lab.evaluation.sweep import METRICS, Row
 from lic_lab.evaluation.timing import machine
+from lic_lab.files import safe_name
 from lic_lab.metrics.quality import LPIPS_MIN_SIDE, lpips
 
 Pictures = Mapping[str, np.ndarray]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import json
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation.curves import FIELDS, NUMBERS, TEXTS, averages, shared_points, table_text, write_rows
+from lic_lab.evaluation.means import value
+from lic_lab.evaluation.shares import LESS_IS_BETTER, THRESHOLDS, meets
+from lic_lab.files import json_text, safe_name, write_bytes, write_json
 from lic_lab.metrics.quality import ms_ssim_db
 
 KB = 1024  # bytes, as BiMamba counts them
@@ -32,7 +32,8 @@ def write_tables(folder: str | Path, rows: Rows) -> list[Path]:
     paths = [folder / name for name in ("rows.csv", "rows.json", "average.csv", "average.json")]
     write_rows(rows, paths[0])
     write_json(paths[1], {"about": about(rows), "rows": list(rows)})
-    columns = [*TEXTS[:3], "quality", "pictures", *(name for name in means[0] if name.startswith(NUMBERS[1:]))]
+    numbers = [name for name in next(iter(means), {}) if name.startswith(NUMBERS[1:])]
+    columns = [*TEXTS[:3], "quality", "pictures", *numbers]
     write_bytes(paths[2], table_text(means, columns, digits=7).encode())
     write_json(paths[3], {"about": about(rows), "averages": means})
     return paths
@@ -55,19 +56,6 @@ def about(rows: Rows) -> dict:
         "numbers": "bytes of whole files; PSNR (RGB), SSIM, MS-SSIM, LPIPS (AlexNet) of 8-bit reconstructions; "
         "seconds of one run on the wall clock; MB of 10^6 bytes above what the process held before",
     }
-
-
-def write_json(path: Path, content: Mapping) -> None:
-    """Write JSON that every reader takes: null for NaN and infinity."""
-    write_bytes(path, (json.dumps(_plain(content), indent=1, allow_nan=False) + "\n").encode())
-
-
-def _plain(value):
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # Layouts of the seed systems
@@ -110,11 +98,6 @@ def _files(layout: Layout, rows: Rows) -> list[tuple[str, str]]:
             name = f"{path.stem}-{number}{path.suffix}"
         files[name] = layout.text(group)
     return list(files.items())
-
-
-def safe_name(text: str) -> str:
-    """Make any name one of a file in this folder: "pair:mine/best" -> "pair-mine-best"."""
-    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "-", text).strip(". ") or "unnamed"
 
 
 def pixels(row: Mapping) -> int:
@@ -195,9 +178,9 @@ def _bisic(rows: Rows) -> str:
         "name": f"{first['codec']}-{_quality_name(first)}",
         "description": f"Inference ({first.get('settings', '')}), {len(rows)} pair(s); bpp of the whole file over both "
         "views, which has no share of its own for each; mse of values in 0..1",
-        "results": {name: [_plain(value)] for name, value in results.items()},
+        "results": {name: [value] for name, value in results.items()},
     }
-    return json.dumps(content, indent=2) + "\n"
+    return json_text(content)
 
 
 def _view(decibels: Sequence[float], similar: Sequence[float]) -> dict[str, float]:
@@ -207,10 +190,6 @@ def _view(decibels: Sequence[float], similar: Sequence[float]) -> dict[str, floa
         "ms-ssim-float": _mean(similar),
         "ms-ssim-dB": _mean(map(ms_ssim_db, similar)),
     }
-
-
-TARGETS = {"psnr_db": (34.0, max), "ssim": (0.9, max), "bpp": (0.4, min)}
-"""What the asymmetric codec's report counts: pictures above so many dB and so much SSIM, below so many bpp."""
 
 
 def _asymmetric(rows: Rows) -> str:
@@ -223,10 +202,10 @@ def _asymmetric(rows: Rows) -> str:
             "averages": {field: fmean(known) for field, known in numbers.items()},
             "std": {field: stdev(known) if len(known) > 1 else None for field, known in numbers.items()},
             "ranges": {field: [min(known), max(known)] for field, known in numbers.items()},
-            "targets_met": {field: _hits(group, field) for field in TARGETS if field in numbers},
+            "targets_met": {field: _hits(group, field) for field in THRESHOLDS if field in numbers},
             "images": [{field: row.get(field) for field in FIELDS if field not in TEXTS[:3]} for row in group],
         })  # fmt: skip
-    return json.dumps(_plain({"about": about(rows), "points": points}), indent=2) + "\n"
+    return json_text({"about": about(rows), "points": points})
 
 
 def _known(values: Iterable) -> list[float]:
@@ -234,10 +213,9 @@ def _known(values: Iterable) -> list[float]:
 
 
 def _hits(rows: Rows, field: str) -> dict:
-    limit, better = TARGETS[field]
-    values = [row[field] for row in rows if row.get(field) is not None]
-    met = sum(value != limit and better(value, limit) == value for value in values)
-    return {"target": limit, "better": "above" if better is max else "below", "met": met, "of": len(values)}
+    limit, there = THRESHOLDS[field], [row for row in rows if value(row, field) == value(row, field)]
+    side = "below" if field in LESS_IS_BETTER else "above"
+    return {"target": limit, "better": side, "met": sum(meets(row, field, limit) for row in there), "of": len(there)}
 
 
 LAYOUTS = {

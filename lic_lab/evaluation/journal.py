@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation.curves import NUMBERS
+from lic_lab.files import alone_in, unusable, write_bytes
 
 ROWS, POINTS, LOCK = "rows.jsonl", "points.json", ".rows.lock"
 SLOWER = "peak_memory_mb"
@@ -108,19 +107,9 @@ def opened(folder: str | Path | None) -> Iterator[Journal]:
     if folder is None:
         yield Journal(None)
         return
-    lock = FileLock(Path(folder) / LOCK, timeout=0)  # released by the system too, where the process is killed
-    with _usable(folder):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise LicLabError(
-                f"another command measures into {str(folder)!r} now: wait for it, or name another folder"
-            ) from None
-    try:
+    busy = f"another command measures into {str(folder)!r} now: wait for it, or name another folder"
+    with alone_in(folder, LOCK, busy):
         yield Journal(folder)
-    finally:
-        lock.release()
 
 
 def fingerprint(image: np.ndarray) -> str:
@@ -134,10 +123,8 @@ def fingerprint(image: np.ndarray) -> str:
 def _usable(folder: str | Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
-        raise LicLabError(
-            f"cannot use the folder {str(folder)!r}: {getattr(error, 'strerror', None) or error}"
-        ) from error
+    except OSError as error:
+        raise unusable(folder, error) from error
 
 
 def _key(record: Mapping) -> tuple:

@@ -1,6 +1,5 @@
 """Codecs x pictures -> rows of numbers, every one measured on the real file and on what it decodes to."""
 
-import json
 import math
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -18,10 +17,12 @@ from lic_lab.codecs.external import ExternalCodec
 from lic_lab.codecs.learned import LearnedCodec
 from lic_lab.codecs.separate import Separate
 from lic_lab.datasets.bundled import bundled_paths
-from lic_lab.datasets.images import list_images, read_image, write_bytes
+from lic_lab.datasets.images import list_images, read_image
 from lic_lab.datasets.stereo import PairFiles, find_pairs, motorcycle, read_pair
 from lic_lab.errors import LicLabError
+from lic_lab.evaluation.checkpoints import by_name, load_checkpoints
 from lic_lab.evaluation.memory import timed
+from lic_lab.files import safe_name, write_bytes, write_json
 from lic_lab.metrics.quality import LPIPS_MIN_SIDE, MS_SSIM_MIN_SIDE, SSIM_MIN_SIDE, lpips, ms_ssim, psnr, ssim
 from lic_lab.metrics.rate import bpp as bits_per_pixel
 from lic_lab.ops.color import image_to_tensor
@@ -76,7 +77,7 @@ class Row:
     view_ms_ssim: tuple[float, ...] = ()
 
     def numbers(self) -> dict:
-        """What `compare` measures, as JSON takes it; a NaN becomes None, and `view_psnr_db` is there for pairs only."""
+        """What `compare` measures, by name; a NaN becomes None, and `view_psnr_db` is there for pairs only."""
         names = ("codec", "image", "quality", "bytes", "bpp", "psnr_db", "ms_ssim", "encode_seconds", "decode_seconds")
         values = {name: getattr(self, name) for name in names}
         values = {name: None if value != value else value for name, value in values.items()}
@@ -166,11 +167,18 @@ def _named_pair(both: PairFiles, folder: Path) -> np.ndarray:
 def gather_codecs(names: Iterable[str] = (), *, views: int = 1) -> list[ImageCodec]:
     """Load codecs by name; without names the usual ones, where those that cannot run here are left out with a warning.
 
+    A .safetensors file is called by its folder, as `load_checkpoints` does: no two share a name.
     views: 1 for codecs of pictures, 2 for codecs of stereo pairs.
-    Raises LicLabError for a named codec that does not exist, cannot run here, or codes the other thing.
+    Raises LicLabError for a named codec that does not exist, cannot run here, or codes the other thing, and for two of
+    one name.
     """
     if names := list(dict.fromkeys(names)):
-        return [fitting(registry.load(name), views) for name in names]
+        weights = [name for name in names if name.endswith(".safetensors") and not name.startswith("pair:")]
+        named = {name: registry.load(name) for name in names if name not in weights}
+        for name in weights:  # one by one: at one size, weights for one lambda each are no curve
+            named |= {name: load_checkpoints([name], [codec.name for codec in named.values()])[0]}
+        by_name(named.values())  # refuses what is left of equal names: rows and files could not be told apart
+        return [fitting(named[name], views) for name in names]
     found = []
     for name in USUAL[views]:
         try:
@@ -296,11 +304,11 @@ def write_files(rows: Iterable[Row], folder: str | Path) -> list[Path]:
     """
     folder, rows = Path(folder), list(rows)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{row.image}.{row.codec.replace(':', '-')}{row.suffix}" for row in rows]
+    paths = [folder / f"{row.image}.{safe_name(row.codec)}{row.suffix}" for row in rows]
     for path, row in zip(paths, rows, strict=True):
         write_bytes(path, row.data)
     numbers = folder / "numbers.json"
-    write_bytes(numbers, json.dumps([row.numbers() for row in rows], indent=1).encode())
+    write_json(numbers, [row.numbers() for row in rows])
     return [*paths, numbers]
 
 

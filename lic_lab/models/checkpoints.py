@@ -14,8 +14,8 @@ from torch import Tensor
 
 from lic_lab.coding.tables import Tables
 from lic_lab.datasets.bundled import data_path
-from lic_lab.datasets.images import write_bytes
 from lic_lab.errors import LicLabError
+from lic_lab.files import write_bytes
 from lic_lab.models.base import Codec
 from lic_lab.models.outside import models, weights_beside
 from lic_lab.models.presets import build, known

@@ -131,7 +131,7 @@ def build(name: str, preset: str = "tiny", *, lambdas: tuple[float, ...] | None 
     given = inspect.signature(make.func).bind_partial(*make.args, **make.keywords).arguments | switches
     try:
         model = make.func(**given | ({} if lambdas is None else {"lambdas": lambdas})).eval()
-    except (TypeError, ValueError, AssertionError, RuntimeError, IndexError) as error:
+    except (TypeError, ValueError, AssertionError, RuntimeError, IndexError, ArithmeticError) as error:
         if not switches:
             raise
         raise LicLabError(f"{name}/{preset} cannot be built with {switches}: {error}") from error
@@ -142,11 +142,13 @@ def build(name: str, preset: str = "tiny", *, lambdas: tuple[float, ...] | None 
 def widths_for(name: str, preset: str, last: int) -> tuple[int, ...]:
     """Give widths whose last is `last` and whose others keep the preset's proportions, in whole eights.
 
-    Raises LicLabError for names that do not exist.
+    Raises LicLabError for names that do not exist, and for models without widths.
     """
     make = _find(preset, _find(name, known(), "model"), f"preset of {name}")
     bound = inspect.signature(make.func).bind_partial(*make.args, **make.keywords)
     bound.apply_defaults()
+    if "widths" not in bound.arguments:
+        raise LicLabError(f"{name} takes no widths: give switches of its own instead")
     widths = bound.arguments["widths"]
     return (*(max(8, round(width * last / widths[-1] / 8) * 8) for width in widths[:-1]), last)
 

@@ -11,11 +11,12 @@ from urllib.parse import quote
 import numpy as np
 
 from lic_lab.codecs.base import ImageCodec
-from lic_lab.datasets.images import write_bytes, write_image
+from lic_lab.datasets.images import write_image
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation import reference, tables
 from lic_lab.evaluation.means import Curve, gaps, mean_curves, published_curve, shared_pictures, value
 from lic_lab.evaluation.shares import THRESHOLDS, low_rate, shares
+from lic_lab.files import write_bytes
 from lic_lab.metrics.quality import MS_SSIM_MIN_SIDE
 from lic_lab.plots.distribution import distribution_figure, points_near
 from lic_lab.plots.rd import rd_panels

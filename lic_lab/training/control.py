@@ -42,10 +42,10 @@ class Control:
         """Whether the training ends, or will after this step."""
         return self._stop.is_set()
 
-    def wait(self) -> float:
-        """Wait while paused; give the seconds that took. Ctrl-C is heard meanwhile."""
+    def wait(self, signalled: threading.Event | None = None) -> float:
+        """Wait while paused, and no longer than until a signal came (`patient_signals`); give the seconds that took."""
         began = time.monotonic()
-        while not self._going.wait(0.1):
+        while not self._going.wait(0.1) and not (signalled and signalled.is_set()):
             pass
         return time.monotonic() - began
 

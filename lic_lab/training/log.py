@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from torch import Tensor
 
-from lic_lab.errors import LicLabError
+from lic_lab.files import write_whole
 
 
 class Log:
@@ -94,21 +91,3 @@ def _events(folder: Path, step: int):
     except ImportError:
         return None
     return SummaryWriter(folder, purge_step=step + 1 if step else None)
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then rename: a kill, or a full disk, leaves the old file as it was.
-
-    Raises LicLabError where the file cannot be written.
-    """
-    temporary = path.with_name(path.name + ".part")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # torch.save hides the reason of a full disk in a RuntimeError
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-        full = getattr(error, "errno", errno.ENOSPC) == errno.ENOSPC
-        mend = "free some space, then resume" if full else "mend that, then resume"
-        raise LicLabError(f"cannot write {str(path)!r} ({reason}): {mend}") from error

@@ -7,8 +7,9 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from threading import Event
 
 import torch
 from torch import Tensor
@@ -16,10 +17,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lic_lab.datasets.crops import CropBank
 from lic_lab.errors import DivergedError, LicLabError
+from lic_lab.files import write_whole
 from lic_lab.models.base import Codec
 from lic_lab.ops.rounding import share_of_noise
 from lic_lab.training.control import Control, patient_signals
-from lic_lab.training.log import Log, write_whole
+from lic_lab.training.log import Log
 from lic_lab.training.objective import balanced, rate_distortion
 from lic_lab.training.processes import Processes
 from lic_lab.training.recipe import Recipe, recipe_of
@@ -127,7 +129,7 @@ class Trainer:
                         self._validate()
                     if self.recipe.keep_every and self.progress.step % self.recipe.keep_every == 0:
                         self._try(lambda: self.keep(self.average.module.eval(), f"step-{self.progress.step:08}"))
-                    began += self._attend(watch, control)
+                    began += self._attend(watch, control, signalled)
                     interrupted, stopped = self.processes.any(signalled.is_set(), control.stopped)
                     if interrupted:
                         self._save_and_say("interrupted")
@@ -137,12 +139,12 @@ class Trainer:
         finally:
             self.log.close()
 
-    def _attend(self, watch: Callable[[Progress], None], control: Control) -> float:
+    def _attend(self, watch: Callable[[Progress], None], control: Control, signalled: Event) -> float:
         """Tell the watcher, and wait while paused; give the seconds of waiting. An interrupt here loses nothing."""
         try:
             if self.processes.main:
                 watch(self.progress)
-            return control.wait()
+            return control.wait(signalled)
         except KeyboardInterrupt:
             self._save_and_say("interrupted")
             raise
@@ -212,9 +214,10 @@ class Trainer:
     def _refuse_nan(self, what: str, value: float) -> None:
         """Stop before a weight is touched, so that no state with NaN in it is ever saved."""
         if not math.isfinite(value):
+            saved = (self.folder / "state.pt").exists()
             raise DivergedError(
-                f"the {what} is not a number at step {self.progress.step}: lower lr ({self.recipe.lr:g}) and resume "
-                f"from {self.folder}"
+                f"the {what} is not a number at step {self.progress.step}: lower lr ({self.recipe.lr:g}) and "
+                + (f"resume from {self.folder}" if saved else "begin again")
             )
 
     def _smooth(self, **values: float) -> None:
@@ -303,10 +306,12 @@ class Trainer:
             group["pace"] = now["pace"]  # as the recipe has it by now
         if state.get("scaler") and self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])
-        self.progress = Progress(**state["progress"] | {"steps": self.recipe.steps})
+        known = {item.name for item in fields(Progress)}  # a newer version may tell more
+        told = {name: value for name, value in state["progress"].items() if name in known}
+        self.progress = Progress(**told | {"steps": self.recipe.steps})
         if self.progress.step > self.recipe.steps:
             raise LicLabError(
-                f"{file} has taken {self.progress.step} steps already: give more than {self.recipe.steps}"
+                f"{file} has taken {self.progress.step} steps already: give so many or more, not {self.recipe.steps}"
             )
         self._take_leg(recipe_of(state["recipe"]))
         self._random = (state["random"][0], state.get("random_cuda"))
@@ -362,7 +367,9 @@ def refuse_other(file: Path, theirs: Mapping, mine: Mapping) -> None:
     """Raise LicLabError where a state is of something else than a run; what it does not say may be anything."""
     for key, value in mine.items():
         if theirs.get(key, value) != value:
-            raise LicLabError(f"{file} is of {key} {theirs[key]}, not {value}: choose another folder, or --start-from")
+            folders = key in ("data", "validation")
+            mend = "name these again, or choose another folder" if folders else "choose another folder, or --start-from"
+            raise LicLabError(f"{file} is of {key} {theirs[key]}, not {value}: {mend}")
 
 
 def read_state(folder: str | Path) -> dict:

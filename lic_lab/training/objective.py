@@ -65,7 +65,7 @@ def ms_ssim(x: Image, y: Image) -> Tensor:
     """
     if min(x.shape[-2:]) < 161:
         raise LicLabError(
-            f"MS-SSIM needs crops of {MS_SSIM_MIN_CROP} pixels or more, got {x.shape[-1]}: use larger ones"
+            f"MS-SSIM needs crops of {MS_SSIM_MIN_CROP} pixels or more, got {min(x.shape[-2:])}: use larger ones"
         )
     product: Tensor | float = 1.0
     with torch.autocast(x.device.type, enabled=False):

@@ -15,6 +15,7 @@ from lic_lab.errors import LicLabError
 from lic_lab.training.objective import DISTORTIONS, MS_SSIM_MIN_CROP
 
 SCHEDULES = ("cosine", "constant", "step", "exponential", "plateau")
+WITH_MILESTONES = ("step", "exponential")
 OPTIMIZERS = ("adam", "soap")
 PRECISIONS = ("bf16", "fp16", "fp32")
 SELECTIONS = ("objective", "score")
@@ -31,7 +32,7 @@ class Recipe:
     times faster those layers learn that the weights begun with have not (all alike without such weights).
     schedule: "cosine" to lr / 50 at the last step; "constant"; "step", times `factor` at each of the steps in
     `milestones`; "exponential", times `factor` for every `period` steps after the first of `milestones`; "plateau",
-    times `factor` when the validation objective has not fallen for `patience` validations.
+    times `factor` when the validation objective has not fallen for more than `patience` validations.
     distortion: "mse" or "ms-ssim".   lambda_warmup: steps over which lambda grows from nothing (0: none), as in
     BiMamba's public code.   clip: of the gradient's norm.   ema: decay of the averaged weights (0: the last ones),
     less in the first steps.
@@ -73,26 +74,24 @@ class Recipe:
             _check_number(name, getattr(self, name), low, whole)
         if self.ema >= 1:
             raise LicLabError(f"ema is below 1, got {self.ema!r}")
+        if not isinstance(self.deterministic, bool):
+            raise LicLabError(f"deterministic is true or false, got {self.deterministic!r}")
+        if not isinstance(self.milestones, tuple):
+            raise LicLabError(f"milestones are a list of steps, got {self.milestones!r}")
         for number in self.milestones:
             _check_number("a milestone", number, 0, True)
         if self.schedule == "step" and not self.milestones:
             raise LicLabError("schedule 'step' needs the steps at which the learning rate falls: give milestones")
-        if self.milestones and self.schedule not in ("step", "exponential"):
+        if self.milestones and self.schedule not in WITH_MILESTONES:
             raise LicLabError(f"milestones have no part in schedule {self.schedule!r}: use step, or leave them out")
         self._check_crops()
 
     def _check_crops(self) -> None:
-        for stage in self.crops:
-            if not isinstance(stage, tuple) or len(stage) != 3 or not 0 < stage[0] <= 1:
-                raise LicLabError(f"a stage of crops is (share of the steps, side, crops per step), got {stage!r}")
-            _check_number("the side of a crop", stage[1], 1, True)
-            _check_number("crops per step", stage[2], 1, True)
-        smallest = min((side for _, side, _ in self.crops), default=0)
-        if not self.crops or (self.distortion == "ms-ssim" and smallest < MS_SSIM_MIN_CROP):
+        _check_stages(self.crops)
+        smallest = min(side for _, side, _ in self.crops)
+        if self.distortion == "ms-ssim" and smallest < MS_SSIM_MIN_CROP:
             raise LicLabError(
                 f"MS-SSIM needs crops of {MS_SSIM_MIN_CROP} pixels or more, got {smallest}: give a larger crop"
-                if self.crops
-                else "crops need a stage at least"
             )
 
     @property
@@ -148,6 +147,22 @@ def _check_number(name: str, value, low, whole: bool) -> None:
         raise LicLabError(f"{name} is a {asked}, got {value!r}")
 
 
+def _check_stages(stages) -> None:
+    """Refuse whatever is not a tuple of stages of crops, one after the other."""
+    if not isinstance(stages, tuple) or not stages:
+        raise LicLabError(f"crops are stages of (share of the steps, side, crops per step), got {stages!r}")
+    end = 0.0
+    for stage in stages:
+        if not isinstance(stage, tuple) or len(stage) != 3:
+            raise LicLabError(f"a stage of crops is (share of the steps, side, crops per step), got {stage!r}")
+        _check_number("the share of the steps at which a stage of crops ends", stage[0], "positive", False)
+        _check_number("the side of a crop", stage[1], 1, True)
+        _check_number("crops per step", stage[2], 1, True)
+        if not end < stage[0] <= 1:
+            raise LicLabError(f"stages of crops end at rising shares of the steps, got {stage[0]:g} after {end:g}")
+        end = stage[0]
+
+
 def _plateaus(objectives: Sequence[float], patience: int) -> int:
     """How often the best value stood for more than `patience` values; the count begins anew after each time."""
     best, since, falls = math.inf, 0, 0
@@ -182,7 +197,10 @@ def recipe_for(
     changes = {name: _tuples(value) for name, value in changes.items() if value is not None}
     if changes.get("milestones"):
         changes.setdefault("schedule", "step")
+    if changes.get("schedule") in SCHEDULES and changes["schedule"] not in WITH_MILESTONES:
+        changes.setdefault("milestones", ())  # those of the old schedule have no part in the new one
     stages = changes.pop("crops", base.crops)
+    _check_stages(stages)
     stages = tuple(
         (end, side if crop is None else crop, batch if batch_size is None else batch_size)
         for end, side, batch in stages

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import shlex
+import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,12 +17,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from lic_lab.datasets.crops import CropBank, center_crops, split
 from lic_lab.datasets.pairs import PairBank, center_pairs, split_pairs
 from lic_lab.errors import LicLabError
+from lic_lab.files import alone_in
 from lic_lab.models.base import Codec
 from lic_lab.models.checkpoints import load_weights, save_model
 from lic_lab.models.presets import build
@@ -31,6 +32,7 @@ from lic_lab.training.processes import Processes
 from lic_lab.training.recipe import RECIPES, Recipe, recipe_for, recipe_of
 
 VALIDATED = 48  # pictures at most
+LOCK = ".lock"
 
 
 def train(
@@ -73,7 +75,7 @@ def train(
     about = {"model": name, "preset": preset or old.get("preset", "lab")}
     about["switches"] = dict(switches or old.get("switches", {}))
     for key, folders in (("data", data), ("validation", validation)):
-        about[key] = [Path(folder).name for folder in folders]
+        about[key] = [Path(os.path.abspath(folder)).name for folder in folders]  # "." has no name
     about |= {key: old[key] for key in ("start_from", "anew", "before") if key in old}
     refuse_other(out / "state.pt", old, about)
     lambdas = _lambdas(lmbda, before)
@@ -150,17 +152,12 @@ def _one_run(out: Path, main: bool) -> Iterator[None]:
         yield
         return
     new = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out / ".lock", timeout=0)
     try:
-        with lock:
+        with alone_in(out, LOCK, f"another training is writing into {out}: wait for it, or choose another folder"):
             yield
-    except Timeout as error:
-        raise LicLabError(f"another training is writing into {out}: wait for it, or choose another folder") from error
     finally:
-        (out / ".lock").unlink(missing_ok=True) if not lock.is_locked else None
-        if new and not any(out.iterdir()):
-            out.rmdir()
+        if new and out.exists() and [path.name for path in out.iterdir()] == [LOCK]:  # nothing came of it
+            shutil.rmtree(out)
 
 
 @contextmanager

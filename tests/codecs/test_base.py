@@ -60,6 +60,11 @@ def test_progress_is_told_of_every_file(codec, noise):
     assert data in [trial.data for trial in seen] and len(seen) >= 2
 
 
+def test_a_ceiling_below_one_byte_is_one_byte(codec):
+    with pytest.raises(LicLabError, match="smallest file has 5 bytes"):
+        codec.compress(np.zeros((1, 1, 3), np.uint8), bpp=0.25)
+
+
 @pytest.mark.parametrize(
     ("targets", "words"),
     [

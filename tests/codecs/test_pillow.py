@@ -50,3 +50,11 @@ def test_a_picture_too_long_for_a_format_is_refused_in_one_line():
 def test_a_pillow_without_the_library_says_so(monkeypatch):
     monkeypatch.setattr(features, "check", lambda feature: False)
     assert "built without AVIF" in Avif().missing() and "pip install" in Avif().missing()
+
+
+def test_a_file_that_promises_too_many_pixels_is_told_apart_from_a_damaged_one(picture):
+    data = bytearray(Jpeg().encode(picture, 50))
+    frame = data.index(b"\xff\xc2") + 5  # start of a progressive frame: marker, length, depth, then rows and columns
+    data[frame : frame + 4] = (20_000).to_bytes(2, "big") + (10_000).to_bytes(2, "big")
+    with pytest.raises(LicLabError, match=r"200\.0 megapixels, the limit is 64"):
+        Jpeg().decode(bytes(data))

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lic_lab.datasets.images import list_images, read_image, write_bytes, write_image
+from lic_lab.datasets.images import list_images, read_image, write_image
 from lic_lab.errors import LicLabError
+from lic_lab.files import write_bytes
 
 
 def picture(h=6, w=9, channels=3):
@@ -275,11 +276,12 @@ def test_flipped_bytes_give_a_picture_or_one_line(tmp_path_factory, kind, data):
 
 
 def test_a_picture_above_the_limit_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
-    huge = Image.new("1", (10_000, 10_000))  # 100 megapixels in a few kilobytes
+    huge = Image.new("1", (20_000, 10_000))  # 200 megapixels in a few kilobytes: Pillow's own limit is at 179
     huge.save(tmp_path / "huge.png")
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("it was decoded"))
-    with pytest.raises(LicLabError, match=r"100\.0 megapixels, the limit is 64: scale it down, or set LIC_LAB"):
+    with pytest.raises(LicLabError, match=r"200\.0 megapixels, the limit is 64: scale it down, or set LIC_LAB"):
         read_image(tmp_path / "huge.png")
+    assert Image.MAX_IMAGE_PIXELS, "Pillow's own limit is to be as it was for whoever else uses Pillow here"
 
 
 def test_the_limit_can_be_set(monkeypatch):
@@ -321,13 +323,6 @@ def test_a_name_that_promises_loss_is_refused(tmp_path, name):
     with pytest.raises(LicLabError, match=r"without loss: end its name in one of \.png"):
         write_image(tmp_path / name, picture())
     assert not os.listdir(tmp_path)
-
-
-def test_a_folder_that_is_not_there_is_refused(tmp_path):
-    (tmp_path / "file").touch()
-    for folder in ("none", "file"):
-        with pytest.raises(LicLabError, match="cannot write"):
-            write_bytes(tmp_path / folder / "a.lic", b"")
 
 
 # Folders

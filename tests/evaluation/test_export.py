@@ -45,6 +45,11 @@ def test_json_is_plain_and_says_how_it_was_measured(tmp_path):
     assert "NaN" not in (tmp_path / "average.json").read_text()
 
 
+def test_points_that_share_no_picture_are_written_too_with_no_average(tmp_path):
+    export.write_tables(tmp_path, [ROWS[0], ROWS[3]])
+    assert len(table(tmp_path / "rows.csv")) == 2 and table(tmp_path / "average.csv") == []
+
+
 def test_every_machine_that_measured_is_named_and_no_other(tmp_path):
     machines = ["one, lic_lab 1", "two", "one, lic_lab 1", "one, lic_lab 2"]
     export.write_tables(tmp_path, [r | {"machine": machine} for r, machine in zip(ROWS, machines, strict=True)])

@@ -41,6 +41,7 @@ def test_a_switch_without_weights_is_part_of_the_fingerprint():
     [
         ({"pol": "max"}, "no switch of cmamba called 'pol': did you mean 'pool'"),
         ({"widths": 8}, "cmamba/tiny cannot be built with .*widths"),
+        ({"context_width": 0}, "cmamba/tiny cannot be built with .*context_width"),
     ],
 )
 def test_a_switch_that_the_model_does_not_know_or_refuses_is_told_in_one_line(switches, complaint):

@@ -54,6 +54,13 @@ def test_a_training_in_a_thread_is_paused_resumed_and_stopped(pictures, tmp_path
     assert steps == list(range(1, done + 2))  # every step once
 
 
+def test_a_signal_ends_the_waiting_of_a_pause():
+    control, asked = Control(), threading.Event()
+    control.pause()
+    threading.Timer(0.05, asked.set).start()
+    assert control.wait(asked) < 10 and control.paused
+
+
 def test_stopping_ends_a_pause():
     control = Control()
     control.pause()

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from lic_lab.errors import LicLabError
-from lic_lab.training.log import Log, write_whole
+from lic_lab.training.log import Log
 from lic_lab.training.recipes import train
 
 QUICK = {"preset": "tiny", "crop": 64, "batch_size": 1}
@@ -74,14 +73,3 @@ def test_a_log_that_is_not_active_writes_nothing(tmp_path):
     log.step(50, {"loss": 1.0})
     log.close()
     assert not list(tmp_path.iterdir())
-
-
-def test_a_file_is_whole_or_not_there(tmp_path):
-    def half(path):
-        path.write_text("hal")
-        raise OSError(28, "No space left on device")
-
-    write_whole(tmp_path / "a", lambda path: path.write_text("whole"))
-    with pytest.raises(LicLabError, match=r"cannot write .*a' \(No space left on device\): free some space"):
-        write_whole(tmp_path / "a", half)
-    assert (tmp_path / "a").read_text() == "whole" and len(list(tmp_path.iterdir())) == 1

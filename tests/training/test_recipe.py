@@ -76,7 +76,14 @@ def test_lambda_grows_over_its_warm_up_as_in_the_public_code_of_bimamba():
         ({"milestones": (1,)}, "milestones have no part in schedule 'cosine'"),
         ({"crops": ((1.0, 64),)}, "a stage of crops is"),
         ({"crops": ((1.0, 64, 0),)}, "crops per step is a positive whole number"),
-        ({"crops": ()}, "crops need a stage"),
+        ({"crops": ()}, "crops are stages of"),
+        ({"crops": 5}, "crops are stages of"),
+        ({"crops": (1, 2, 3)}, "a stage of crops is"),
+        ({"crops": (("0.8", 128, 8),)}, "the share of the steps at which a stage of crops ends is a positive number"),
+        ({"crops": ((1.0, 128, 1), (0.5, 256, 8))}, "end at rising shares of the steps, got 0.5 after 1"),
+        ({"crops": ((1.5, 128, 1),)}, "end at rising shares of the steps, got 1.5 after 0"),
+        ({"milestones": 5, "schedule": "step"}, "milestones are a list of steps, got 5"),
+        ({"deterministic": "no"}, "deterministic is true or false, got 'no'"),
         ({"lr": -1.0}, "lr is a positive number"),
         ({"ema": 1.0}, "ema is below 1"),
         ({"schedule": "step"}, "give milestones"),
@@ -95,6 +102,24 @@ def test_changes_to_a_preset_leave_the_rest_as_it_was():
         recipe_for("lab", warmp=3)
     with pytest.raises(LicLabError, match="no recipe for preset 'lap'"):
         recipe_for("lap")
+
+
+def test_another_schedule_leaves_the_milestones_of_the_old_one_behind():
+    stepped = recipe_for("tiny", milestones=(10, 20))
+    assert stepped.schedule == "step" and recipe_for("tiny", base=stepped, schedule="exponential").milestones == (
+        10,
+        20,
+    )
+    assert recipe_for("tiny", base=stepped, schedule="cosine").milestones == ()
+    with pytest.raises(LicLabError, match="milestones have no part in schedule 'cosine'"):
+        recipe_for("tiny", base=stepped, schedule="cosine", milestones=(10,))
+
+
+@pytest.mark.parametrize("crops", [5, [[1.0, 128]], [1, 2, 3]])
+def test_stages_of_another_shape_in_a_file_are_told_in_one_line(tmp_path, crops):
+    (tmp_path / "run.json").write_text(json.dumps({"crops": crops}))
+    with pytest.raises(LicLabError, match="stage"):
+        recipe_for("tiny", **read_changes(tmp_path / "run.json"))
 
 
 @pytest.mark.parametrize("suffix", [".toml", ".json"])

@@ -13,6 +13,7 @@ from lic_lab.evaluation.cards import card_markdown
 from lic_lab.models.checkpoints import load_weights, save_model
 from lic_lab.models.presets import LADDER, PRESETS, build
 from lic_lab.training.control import Control
+from lic_lab.training.loop import read_state
 from lic_lab.training.recipes import RECIPES, train, warm_start
 
 QUICK = {"preset": "tiny", "steps": 2, "crop": 64, "batch_size": 1}
@@ -374,8 +375,8 @@ def test_a_resumed_run_keeps_what_is_not_said_anew(pictures, tmp_path):
         ({"switches": {"pool": "max"}}, "is of switches {'pool': 'avg'}, not {'pool': 'max'}"),
         ({"name": "charm", "switches": {}}, "is of model cmamba, not charm"),
         ({"seed": 1}, "has seed 0, not 1: choose another folder"),
-        ({"steps": 1}, "has taken 2 steps already: give more than 1"),
-        ({"other": True}, r"is of data \['pictures\d+'\], not \['elsewhere'\]"),
+        ({"steps": 1}, "has taken 2 steps already: give so many or more, not 1"),
+        ({"other": True}, r"is of data \['pictures\d+'\], not \['elsewhere'\]: name these again"),
     ],
 )
 def test_a_run_of_something_else_is_not_resumed(pictures, tmp_path, given, complaint):
@@ -387,9 +388,17 @@ def test_a_run_of_something_else_is_not_resumed(pictures, tmp_path, given, compl
     assert (tmp_path / "run" / "state.pt").read_bytes() == state
 
 
-def test_two_trainings_do_not_write_into_one_folder(pictures, tmp_path):
-    with FileLock(tmp_path / ".lock"), pytest.raises(LicLabError, match="another training is writing into"):
-        train("hyperprior", [pictures], out=tmp_path, **QUICK)
+def test_two_trainings_do_not_write_into_one_folder_nor_a_third(pictures, tmp_path):
+    with FileLock(tmp_path / ".lock"):
+        for _ in range(2):
+            with pytest.raises(LicLabError, match="another training is writing into"):
+                train("hyperprior", [pictures], out=tmp_path, **QUICK)
+
+
+def test_this_folder_has_a_name_too(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(pictures)
+    train("hyperprior", ["."], out=tmp_path, **QUICK)
+    assert read_state(tmp_path)["about"]["data"] == [pictures.name]
 
 
 @pytest.mark.parametrize("data", [b"some text", None])

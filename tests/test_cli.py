@@ -177,7 +177,7 @@ def test_weights_of_a_run_stand_beside_the_shipped_ones_of_the_same_name(run, pi
     assert [row["codec"] for row in rows] == ["charm", "mine"] and rows[0]["bytes"] == rows[1]["bytes"]
     assert {"photo.charm.lic", "photo.mine.lic"} <= {path.name for path in Path("kept").iterdir()}
     both = "pair:charm,pair:mine/charm.safetensors"
-    shutil.copy("photo.png", "right.png")
+    write_image("right.png", picture[:, ::-1].copy())
     assert_one_line(run(f"compare photo.png right.png --stereo --codecs {both}"), "2 codecs are called 'pair:charm'")
 
 

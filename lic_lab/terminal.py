@@ -59,7 +59,7 @@ def spinner(text: str):
 
 @contextmanager
 def bar(title: str, *, in_bytes: bool = False):
-    """A progress bar on stderr, or a line now and then where that is no terminal; gives (done, total, doing).
+    """A progress bar on stderr, or a line now and then where that is no terminal; gives a `Bar` to tell.
 
     in_bytes: both numbers are bytes, and are shown as sizes; total may then be None.
     """
@@ -70,6 +70,7 @@ def bar(title: str, *, in_bytes: bool = False):
         DownloadColumn,
         MofNCompleteColumn,
         Progress,
+        SpinnerColumn,
         TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
@@ -77,13 +78,41 @@ def bar(title: str, *, in_bytes: bool = False):
 
     screen = console(stderr=True)
     if not screen.is_terminal:
-        yield _now_and_then(30, decimal if in_bytes else str)
+        yield Bar(_now_and_then(30, decimal if in_bytes else str))
         return
     amount = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (MofNCompleteColumn(),)
-    columns = (BarColumn(), *amount, TimeRemainingColumn(), TextColumn("{task.description}"))
+    text = TextColumn("{task.description}")
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        *amount,
+        TimeRemainingColumn(),
+        text,
+    )  # a bar may stand still, its work not
     with Progress(*columns, console=screen, transient=True) as moving:
         task = moving.add_task(title, total=None)
-        yield lambda done, total, doing: moving.update(task, completed=done, total=total, description=escape(doing))
+        yield Bar(
+            lambda done, total, doing: moving.update(task, completed=done, total=total, description=escape(doing)),
+            moving,
+        )
+
+
+class Bar:
+    """Call it with (done, total, doing); `answer` prints a line of the answer itself, with the bar out of its way."""
+
+    def __init__(self, tell, moving=None):
+        self._tell, self._moving = tell, moving
+
+    def __call__(self, done: int, total: int | None, doing: str) -> None:
+        self._tell(done, total, doing)
+
+    def answer(self, line: str) -> None:
+        """Print a line on stdout."""
+        if self._moving:
+            self._moving.stop()
+        click.echo(line)
+        if self._moving:
+            self._moving.start()
 
 
 def _now_and_then(seconds: float, shown=str):

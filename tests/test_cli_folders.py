@@ -50,9 +50,16 @@ def test_a_picture_that_cannot_be_coded_is_left_out_and_the_exit_code_tells(run)
     assert said.exit_code == 1 and names("coded") == ["a.jpg"]
 
 
+@pytest.mark.parametrize("given", ["--quality 101", "--bpp -2", "--bpp 1 --psnr 30"])
+def test_what_no_picture_could_meet_is_said_once_and_before_the_first(run, given):
+    said = run(f"encode pictures coded --codec jpeg {given}")
+    assert said.exit_code == 2 and said.stderr.count("\n") == 1 and "left out" not in said.stderr
+    assert not Path("coded").exists()
+
+
 def test_the_effort_that_a_codec_s_name_asks_for_holds_for_a_folder(run, monkeypatch):
     asked = []
-    codec = SimpleNamespace(views=1, suffix=".lic", compress=lambda image, **given: b"file")
+    codec = SimpleNamespace(views=1, suffix=".lic", compress=lambda image, **given: b"file", check_target=lambda: None)
     codec.with_effort = lambda effort: asked.append(effort) or codec
     monkeypatch.setattr("lic_lab.load", lambda name: asked.append(name) or codec)
     assert run("encode pictures coded --codec charm@effort2").exit_code == 0 and asked == ["charm", 2]

@@ -1,10 +1,12 @@
 """What several commands ask of their arguments."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import click
 
 from lic_lab.errors import LicLabError
+from lic_lab.files import unusable
 
 PATH = click.Path(path_type=Path)
 
@@ -22,6 +24,18 @@ def check_folder(target: Path) -> None:
         raise LicLabError(f"{str(target)!r} is a folder: name a file for the output")
     if not target.parent.is_dir():
         raise LicLabError(f"there is no folder {str(target.parent)!r} for the output: make it first")
+
+
+def make_folder(folder: Path) -> None:
+    """Before any work: the output is a folder that can be written into."""
+    if folder.exists() and not folder.is_dir():
+        raise LicLabError(f"{str(folder)!r} is a file: name a folder for the output")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise unusable(folder, error) from error
 
 
 def names(text: str | None) -> list[str]:

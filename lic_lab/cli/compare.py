@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from lic_lab.cli.arguments import PATH, names
-from lic_lab.errors import LicLabError
+from lic_lab.cli.arguments import PATH, make_folder, names
 from lic_lab.files import json_text
 from lic_lab.terminal import bar, console, say
 
@@ -32,8 +31,8 @@ def compare(pictures, codecs, bpp, out, stereo, as_json):
     from lic_lab.evaluation import sweep
     from lic_lab.evaluation.report import comparison_table
 
-    if out and out.exists() and not out.is_dir():
-        raise LicLabError(f"{str(out)!r} is a file: name a folder for the output")
+    if out:
+        make_folder(out)
     images = sweep.gather_pairs(pictures) if stereo else sweep.gather_images(pictures)
     chosen = sweep.gather_codecs(names(codecs), views=2 if stereo else 1)
     with bar("comparing") as progress:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lic_lab.cli.arguments import PATH, names
+from lic_lab.cli.arguments import PATH, make_folder, names
 from lic_lab.errors import LicLabError
 from lic_lab.terminal import bar, console, say
 
@@ -110,8 +110,6 @@ def evaluate(words, checkpoints, folders, kodak, tecnick, out, columns, stereo, 
     from lic_lab.evaluation.evaluate import evaluate as measure
     from lic_lab.evaluation.sources import gather_datasets
 
-    if out.exists() and not out.is_dir():
-        raise LicLabError(f"{str(out)!r} is a file: name a folder for the output")
     for flag in (flag for flag in NO_EFFECT if options.pop(flag)):
         say(f"note: --{flag.replace('_', '-')} has no effect: {NO_EFFECT[flag]}")
     called, box, anchor, published = (options.pop(name) for name in ("called", "box", "anchor", "published"))
@@ -124,6 +122,7 @@ def evaluate(words, checkpoints, folders, kodak, tecnick, out, columns, stereo, 
         raise LicLabError("--columns bisic is for stereo pairs: add --stereo, or take bimamba")
     named = [("kodak", folder) for folder in kodak] + [("tecnick", folder) for folder in tecnick]
     sets = gather_datasets(found, named=named, stereo=stereo, called=called, box=box)
+    make_folder(out)
     chosen = _codecs(loaded, codecs, 2 if stereo else 1, "cuda" if cuda else device)
     shown = _shown(anchor, published, chosen, sets)
     with bar("measuring") as progress:

@@ -11,7 +11,7 @@ from lic_lab.terminal import bar, spinner
 
 
 @click.command(short_help="Encode a picture, a folder of them, or a stereo pair, at a given size or quality.")
-@click.argument("sources", metavar="PICTURE [RIGHT]", type=PATH, nargs=-1, required=True)
+@click.argument("sources", metavar="PICTURE [RIGHT]", type=PATH, nargs=-1)
 @click.argument("target", metavar="FILE", type=PATH)
 @click.option("--codec", metavar="NAME", help="Which one; see `lic-lab list`. By default charm, or bisic for a pair.")
 @click.option("--bpp", type=float, help="Ceiling in bits per pixel of the whole file (over both views of a pair).")
@@ -42,6 +42,8 @@ def encode(sources, target, codec, effort, **targets):
     from lic_lab.files import write_bytes
     from lic_lab.metrics.rate import bpp
 
+    if not sources:
+        raise LicLabError("name a picture and the file to write: lic-lab encode photo.png photo.lic")
     if len(sources) > 2:
         raise LicLabError(f"one file holds a picture or a stereo pair, not {len(sources)} pictures: encode them apart")
     given = {name: value for name, value in targets.items() if value is not None}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lic_lab.cli.arguments import make_folder
 from lic_lab.errors import LicLabError
 from lic_lab.terminal import bar, say
 
@@ -22,6 +23,7 @@ def encode_folder(source: Path, target: Path, codec, given: dict) -> None:
         )
     if codec.views > 1:
         raise LicLabError(f"{codec.name} codes stereo pairs, and a folder is encoded picture by picture: name another")
+    codec.check_target(**given)
     pictures = list_images(source)
     if not pictures:
         raise LicLabError(f"there are no pictures in {str(source)!r}")
@@ -64,7 +66,7 @@ def _targets(source: Path, files: list[Path], target: Path, suffix: str) -> list
     stems = [file.stem for file in files]
     if twice := [stem for stem in stems if stems.count(stem) > 1]:
         raise LicLabError(f"two files of {str(source)!r} are called {twice[0]!r}: rename one, or move it elsewhere")
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     return [target / (stem + suffix) for stem in stems]
 
 
@@ -77,7 +79,7 @@ def _each(sources: list[Path], targets: list[Path], write: Callable[[Path, Path]
             if target.exists():
                 continue
             try:
-                click.echo(write(source, target))
+                progress.answer(write(source, target))
             except LicLabError as reason:
                 lost += 1
                 warnings.warn(f"{source} is left out: {reason}", stacklevel=2)

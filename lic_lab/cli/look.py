@@ -1,6 +1,7 @@
 """What a file holds, what a model consists of, what can run here."""
 
 import json
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -45,7 +46,9 @@ def info(thing, preset, height, width, as_json):
             found = summarize(thing, preset, height=height, width=width)
         click.echo(json.dumps(found.record(), indent=1)) if as_json else console().print(found.printed())
     else:
-        raise LicLabError(f"{thing!r} is neither a file nor a model; the models are {', '.join(list_presets())}")
+        near = get_close_matches(thing, list_presets(), n=1)
+        hint = f": did you mean {near[0]!r}?" if near else f"; the models are {', '.join(list_presets())}"
+        raise LicLabError(f"{thing!r} is neither a file nor a model{hint}")
 
 
 @click.command("list", short_help="List codecs and presets, with the reason where one cannot run.")

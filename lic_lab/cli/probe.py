@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from lic_lab.cli.arguments import PATH
-from lic_lab.errors import LicLabError
+from lic_lab.cli.arguments import PATH, make_folder
 from lic_lab.terminal import bar, say
 
 WHAT = ("spectrum", "correlation", "bits", "field", "attention", "partition", "disparity")
@@ -33,8 +32,7 @@ def probe(what, model, pictures, preset, out, **options):
     lic-lab probe partition csm --preset tiny --out looks  which channels are convolved, which scanned
     lic-lab probe disparity bisic --out looks              from mutual attention, beside the truth of one pair
     """
-    if out.exists() and not out.is_dir():
-        raise LicLabError(f"{str(out)!r} is a file: name a folder for the output")
+    make_folder(out)
     from lic_lab.evaluation.sweep import gather_images, gather_pairs
     from lic_lab.files import write_json
     from lic_lab.plots.looks import Subject, look_into

@@ -80,7 +80,8 @@ POSITIVE = click.IntRange(1)
 @click.option("-v", "--val-dataset", "validation", multiple=True, type=PATH, metavar="DIR", help="Validate on these.")
 @click.option("-m", "--model", "--model-name", "model", metavar="NAME", help="Instead of MODEL.")
 @click.option("--preset", help="Size of the model: tiny, lab (the default), paper; see `lic-lab list`.")
-@click.option("--set", "switches", multiple=True, metavar="KEY=VALUE", help="Another constructor argument: pool=max.")
+@click.option("--set", "switches", multiple=True, metavar="KEY=VALUE",
+              help="Another constructor argument of the model, as pool=max of cmamba.")  # fmt: skip
 @click.option("--N", "last_width", type=POSITIVE, help="Channels of the last stage; the others in proportion.")
 @click.option(
     "--lambda", "lmbda", type=float, help="One fixed trade-off; without it, the model's whole ladder of rates."
@@ -230,7 +231,9 @@ def _size(model: str, given: dict) -> dict:
 
     switches = {}
     for text in given.pop("switches", ()):
-        key, _, value = text.partition("=")
+        key, given_one, value = text.partition("=")
+        if not given_one:
+            raise LicLabError(f"--set takes KEY=VALUE, got {text!r}: lic-lab info {model} names the switches")
         try:
             switches[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):

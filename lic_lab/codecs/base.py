@@ -136,11 +136,7 @@ class ImageCodec:
             return self.with_effort(effort).compress(
                 image, quality=quality, bpp=bpp, max_bytes=max_bytes, psnr=psnr, lmbda=lmbda, progress=progress
             )
-        given = {k: v for k, v in zip(TARGETS, (quality, bpp, max_bytes, psnr, lmbda), strict=True) if v is not None}
-        if len(given) > 1:
-            raise LicLabError(f"give one target, not {' and '.join(f'{name}=' for name in given)}")
-        for name, value in given.items():
-            _check_number(name, value)
+        self.check_target(quality=quality, bpp=bpp, max_bytes=max_bytes, psnr=psnr, lmbda=lmbda)
         self._check_here()
         image = self.read_source(image)
         if bpp is None and max_bytes is None and psnr is None:
@@ -149,6 +145,16 @@ class ImageCodec:
         if bpp is not None:
             max_bytes = rate.ceiling_in_bytes(bpp, *image.shape[-3:-1], self.views)
         return self._search(image, None if max_bytes is None else max(math.floor(max_bytes), 1), psnr, progress).data
+
+    def check_target(self, **targets: float | None) -> None:
+        """Raise LicLabError for targets of `compress` that no picture can meet: two, no number, or no such quality."""
+        given = {name: targets[name] for name in TARGETS if targets.get(name) is not None}
+        if len(given) > 1:
+            raise LicLabError(f"give one target, not {' and '.join(f'{name}=' for name in given)}")
+        for name, value in given.items():
+            _check_number(name, value)
+        if "quality" in given:
+            self._check_quality(given["quality"])
 
     def _search(self, image: np.ndarray, max_bytes: int | None, psnr: float | None, progress: Progress | None) -> Trial:
         """The file that meets a target, psnr where it is given and max_bytes otherwise."""

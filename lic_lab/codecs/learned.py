@@ -126,10 +126,10 @@ def views(name: str) -> int:
 
 def views_of_code(code: int) -> int:
     """Say how many views a file of codec number `code` holds; 1 for a number that is not known here."""
-    from lic_lab.models.presets import known
+    from lic_lab.models.presets import known, name_of
 
-    makers = (next(iter(sizes.values())).func for sizes in known().values())
-    return next((maker.views for maker in makers if maker.code == code), 1)
+    name = name_of(code)
+    return views(name) if name in known() else 1
 
 
 def load(name: str) -> LearnedCodec:

@@ -141,7 +141,7 @@ def largest_within(trials: Trials, max_bytes: int, name: str) -> Trial:
         what = f"{width} x {height} {trials.thing}"
         raise LicLabError(
             f"{name} cannot code this {what} in {max_bytes} bytes: its smallest file has {least} bytes "
-            f"({bpp(least, height, width, *views):.4g} bpp); ask for at least that"
+            f"({_rounded_up(bpp(least, height, width, *views)):.4g} bpp); ask for at least that"
         )
     return max(fitting, key=lambda t: t.position)
 
@@ -165,10 +165,16 @@ def smallest_reaching(trials: Trials, psnr_db: float, name: str) -> Trial:
     if not reaching:
         best = max(t.psnr_db for t in trials.seen.values())
         raise LicLabError(
-            f"{name} cannot reach {psnr_db:g} dB on this {trials.thing}: its best file has {best:.2f} dB; "
-            "ask for at most that"
+            f"{name} cannot reach {psnr_db:g} dB on this {trials.thing}: its best file has "
+            f"{math.floor(100 * best) / 100:.2f} dB; ask for at most that"
         )
     return min(reaching, key=lambda t: (len(t.data), t.position))
+
+
+def _rounded_up(value: float, digits: int = 4) -> float:
+    """To so many digits, never down: what a message names must do when it is asked for."""
+    unit = 10.0 ** (math.floor(math.log10(value)) + 1 - digits)
+    return math.ceil(value / unit) * unit
 
 
 def _bisect(trials: Trials, below, height, goal: float, close) -> int:

@@ -16,6 +16,8 @@ from lic_lab.limits import check_pixels, pillow_without_limit
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2", ".avif")
 LOSSLESS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
 
+SIXTEEN_IN_32 = ("PPM", "PNG")  # what Pillow opens as 32-bit integers that hold 16-bit levels; a 32-bit TIFF is none
+
 # A float picture may overshoot [0, 1] by half an 8-bit level (a resampling filter does); it is clipped then.
 OVERSHOOT = 0.5 / 255
 
@@ -106,23 +108,28 @@ def _from_path(path: Path) -> np.ndarray:
 
 def _from_pil(picture: Image.Image, name: str) -> np.ndarray:
     _check_size(picture.height, picture.width, name)  # before anything is decoded
+    deep = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in SIXTEEN_IN_32)
+    if deep or any(";16" in str(tile) for tile in getattr(picture, "tile", ())):
+        warnings.warn(f"{name} has 16 bits a channel: it was rounded to 8", stacklevel=4)
+    see_through = picture.info.get("transparency")
     try:
         picture = ImageOps.exif_transpose(picture)
+        if deep or picture.mode in ("I", "F"):
+            values = np.asarray(picture)
+            levels = _to_levels(values.astype(np.uint16) if deep else values, name)
+            if see_through is None:
+                return _from_array(levels, name)
+            alpha = np.where(values == see_through, 0, 255).astype(
+                np.uint8
+            )  # Pillow's conversion cuts levels off at 255
+            return _from_array(np.dstack([levels, levels, levels, alpha]), name)
         if picture.has_transparency_data:
             return _from_array(np.asarray(picture.convert("RGBA")), name)
-        if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-            return _from_array(_deep_grey(np.asarray(picture)), name)
         return np.array(picture.convert("RGB"))
     except LicLabError:
         raise
     except Exception as error:  # a truncated or damaged file shows only when it is decoded
         raise LicLabError(f"cannot read {name}: {error}") from error
-
-
-def _deep_grey(values: np.ndarray) -> np.ndarray:
-    """Pillow's mode "I" holds 16-bit levels in 32-bit integers; what does not fit is left for the check of ranges."""
-    fits = values.dtype.kind in "iu" and 0 <= values.min() and values.max() <= 65535
-    return values.astype(np.uint16) if fits else values
 
 
 def _channels_last(x: torch.Tensor) -> np.ndarray:

@@ -65,7 +65,7 @@ def _data(card: Mapping) -> list[str]:
     counts = card.get("pictures", {})
     folders = ", ".join(card["data"])
     return [
-        f"- data: {counts.get('training', '?')} pictures of {folders}; {counts.get('validation', '?')} held out",
+        f"- data: {counts.get('training', '?')} pictures of {folders}; {counts.get('validation', '?')} to validate on",
         f"- recipe: {_recipe(card['recipe'])}",
     ]
 

@@ -64,7 +64,7 @@ def evaluate(
     save: keep what files decode to, as PNG, in out/reconstructions.
     qualities, lambdas: what is measured, see `given_points`; where a codec is given neither, what `points_near` finds
     for the targets (bpp).   metrics: of METRICS; "lpips" is left out with a warning where its weights are missing.
-    progress: told (done, total, doing).   tell: told how many rows were taken over.
+    progress: told (done, total, doing).   tell: told how many rows were taken over, and what is missing.
     Rows of pairs also have view_psnr_db and view_ms_ssim. A picture that a codec fails on, and a codec that reaches no
     target, are left out with a warning. Raises LicLabError where nothing is left, for what `given_points` refuses, for
     two codecs of one name, and where another evaluation uses the folder now.
@@ -80,13 +80,19 @@ def evaluate(
         for image in (image for pictures in sets.values() for image in pictures.values()):
             sweep.fitting(codec, image.ndim - 2)
     metrics, saved = _possible(metrics), Path(out) / "reconstructions" if save else None
+    for dataset, pictures in sets.items():
+        for remark in sweep.too_small(metrics, pictures):
+            tell(f"{dataset}: {remark}")
     plan, lost = [], []
     with opened(out) as journal:
         for number, codec in enumerate(codecs):
             progress(number, len(codecs), f"{codec.name}: which qualities")
             given = given_points(codec, qualities, lambdas)
             for dataset, pictures in sets.items():
-                plan += _plan(codec, dataset, pictures, given, targets, journal, resume, lost)
+                points = _plan(codec, dataset, pictures, given, targets, journal, resume, lost)
+                if not given and points and (missed := _missed(codec, points, targets)):
+                    tell(f"{codec.name} on {dataset}: {missed}")
+                plan += points
         hashes = {name: {image: fingerprint(p) for image, p in pictures.items()} for name, pictures in sets.items()}
         if not resume:
             keys = [(p.codec.name, p.settings, p.quality, hashes[p.dataset][p.image]) for p in plan]
@@ -126,6 +132,13 @@ def _plan(
             return []
         journal.remember(key, points)
     return [Point(dataset, codec, settings, quality, image) for quality in points for image in pictures]
+
+
+def _missed(codec: ImageCodec, plan: Sequence[Point], targets: Sequence[float]) -> str:
+    """Say that a codec has fewer points than there are rates, "" where it has as many, or one for each weight file."""
+    points, rates = len({point.quality for point in plan}), len(set(targets))
+    fewer = points < rates and codec.ladder.count > len(targets)
+    return f"{points} points for {rates} rates: it does not reach, or not tell apart, the others" if fewer else ""
 
 
 def _others(

@@ -55,8 +55,9 @@ def average_table(rows: Sequence[Mapping], dataset: str = "") -> Table:
 
 def bd_rate_table(rows: Sequence[Mapping]) -> Table:
     """Show the BD-rate of PSNR, in percent, of every codec (row) against every codec (column); negative is better."""
-    remark = shared_pictures(rows)[1]
-    return sheet_table(replace(matrix_sheet(gaps(mean_curves(rows))), notes=(remark,) if remark else ()))
+    remark, found = shared_pictures(rows)[1], gaps(mean_curves(rows))
+    missing = dict.fromkeys(g.note for g in found if g.note and g.bd_rate_pct != g.bd_rate_pct)
+    return sheet_table(replace(matrix_sheet(found), notes=(*([remark] if remark else []), *missing)))
 
 
 def sheet_table(sheet: Sheet, before: str = "") -> Table:

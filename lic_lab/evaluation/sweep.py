@@ -41,6 +41,9 @@ QUALITIES = {"ssim": (ssim, SSIM_MIN_SIDE), "ms_ssim": (ms_ssim, MS_SSIM_MIN_SID
 METRICS = (*QUALITIES, "estimated_bpp", "peak_memory_mb")
 """What `measure` can measure beside size, PSNR and seconds."""
 
+FULL = 0.8
+"""Share of a ceiling that a codec's largest file must fill, or `compare` says that it is none of that size."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -206,6 +209,8 @@ def compare(
     for image in images.values():
         for codec in codecs:
             fitting(codec, image.ndim - 2)
+    for reason in too_small(("ms_ssim",), images):
+        warnings.warn(reason, stacklevel=2)
     pairs = [(name, codec) for name in images for codec in codecs]
     for codec in codecs:
         warm_up(codec)
@@ -216,10 +221,25 @@ def compare(
             rows.append(measure(codec, name, images[name], bpp=bpp))
         except LicLabError as reason:
             warnings.warn(f"{codec.name} is left out on {name}: {reason}", stacklevel=2)
+            continue
+        if rows[-1].bpp < FULL * bpp and rows[-1].quality == codec.ladder.quality(codec.ladder.count - 1):
+            short = f"{codec.name} fills no {bpp:g} bpp on {name}: its largest file has {rows[-1].bpp:.2f}"
+            warnings.warn(f"{short}, so this is no comparison at one size", stacklevel=2)
     progress(len(pairs), len(pairs), "done")
     if not rows:
         raise LicLabError(f"no codec here reaches {bpp:g} bpp on these pictures: ask for more bits per pixel")
     return rows
+
+
+def too_small(metrics: Iterable[str], images: Mapping[str, np.ndarray]) -> list[str]:
+    """Say of each metric, in a line, how many pictures are too small for it; nothing where none is."""
+    said = []
+    for metric in (metric for metric in metrics if metric in QUALITIES):
+        least = QUALITIES[metric][1]
+        small = [name for name, image in images.items() if min(image.shape[-3:-1]) < least]
+        if small:
+            said.append(f"no {metric} of {len(small)} of {len(images)}, as {small[0]}: it needs {least} pixels a side")
+    return said
 
 
 def measure(

@@ -30,6 +30,7 @@ STRIP_PIXELS = 2**21  # larger pictures go through the transforms in strips, so 
 ERROR_PRICE = 30.0
 """Bits that an encoder pays to avoid one squared step of error (`gaussian.thrifty_round`). Measured on the validation
 crops of `charm`, BD-rate against rounding to nearest: -1.5 % at 44, -1.6 % at 30, -1.4 % at 22, -0.9 % at 16."""
+LOUD = 2.0  # filters overshoot 1 a little; what is above this was never divided by 255
 RATE_STEPS = 4096  # rate points are stored as multiples of 1/4096 of a rung
 DETERMINISM = 2  # level of `coding.container`: same weights decode on any instruction set or device
 
@@ -87,7 +88,9 @@ class Codec(nn.Module):
 
         x: (b, 3, h, w) in [0, 1].   rate: one rate point, or one per picture (b,); None means the middle of the ladder.
         wire: to look at what is coded, see `entropy.wires`.
+        Raises LicLabError for an x or a rate of another shape, and outside training for levels up to 255.
         """
+        self._check_input(x, rate)
         wire = wire or Estimate(training=self.training, error_price=self.error_price)
         size, rate = x.shape[-2:], self._rate(rate, len(x))
         y = self.analyse(x)
@@ -164,10 +167,11 @@ class Codec(nn.Module):
         """
         header, payload, checksum = container.unpack(data)
         if header.codec != self.code or header.fingerprint != self.fingerprint():
-            raise LicLabError(
-                f"this file was written by codec {header.codec} with weights {header.fingerprint.hex()}, and this is "
-                f"codec {self.code} with weights {self.fingerprint().hex()}: load the weights that wrote the file"
-            )
+            from lic_lab.models.presets import name_of  # which knows all models, this one too
+
+            wrote = f"{name_of(header.codec)} with weights {header.fingerprint.hex()}"
+            own = f"{name_of(self.code)} with weights {self.fingerprint().hex()}"
+            raise LicLabError(f"this file was written by {wrote}, and this is {own}: load the weights that wrote it")
         self._check_pixels(header.height, header.width)
         size = self._latent_size(header.height, header.width)
         if self.views * self.channels * math.prod(size) > gaussian.tables().most_symbols(len(payload)):
@@ -243,6 +247,17 @@ class Codec(nn.Module):
     def rate_points(self, step: int) -> Tensor:
         """Give the rate point that a file calls `step`, for each map of one picture or pair: (views,)."""
         return self._rate(step / RATE_STEPS, 1)
+
+    def _check_input(self, x: Image, rate: float | Tensor | None) -> None:
+        one = ("b", 3, "h", "w") if self.views == 1 else ("b", self.views, 3, "h", "w")
+        shape = tuple(x.shape)
+        if len(shape) != len(one) or shape[1:-2] != one[1:-2] or not x.is_floating_point():
+            asked = ", ".join(map(str, one))
+            raise LicLabError(f"x is floating-point ({asked}) in [0, 1], got {str(x.dtype).split('.')[-1]} {shape}")
+        if not self.training and x.max() > LOUD:
+            raise LicLabError(f"x is in [0, 1], got values up to {x.max():g}: divide it by 255")
+        if isinstance(rate, Tensor) and rate.dim() and tuple(rate.shape) != shape[:1]:
+            raise LicLabError(f"rate is one number, or one for each of {shape[0]}, got shape {tuple(rate.shape)}")
 
     def _check_pixels(self, height: int, width: int) -> None:
         what = "this picture" if self.views == 1 else f"this pair of {width} x {height} pixels"

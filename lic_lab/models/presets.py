@@ -116,6 +116,12 @@ def list_presets() -> dict[str, list[str]]:
     return {name: list(sizes) for name, sizes in known().items()}
 
 
+def name_of(code: int) -> str:
+    """Give the name of the model whose files have this number, "codec 99" where none is known here."""
+    makers = ((name, next(iter(sizes.values())).func) for name, sizes in known().items())
+    return next((name for name, maker in makers if maker.code == code), f"codec {code}")
+
+
 def build(name: str, preset: str = "tiny", *, lambdas: tuple[float, ...] | None = None, **switches) -> Codec:
     """Make an untrained model, in evaluation mode.
 
@@ -126,9 +132,11 @@ def build(name: str, preset: str = "tiny", *, lambdas: tuple[float, ...] | None 
     sizes = _find(name, known(), "model")
     make = _find(preset, sizes, f"preset of {name}")
     parameters = inspect.signature(make.func).parameters
-    for switch in switches:
+    bound = inspect.signature(make.func).bind_partial(*make.args, **make.keywords)
+    for switch, value in switches.items():
         _find(switch, parameters, f"switch of {name}")
-    given = inspect.signature(make.func).bind_partial(*make.args, **make.keywords).arguments | switches
+        _check_kind(switch, value, bound.arguments.get(switch, parameters[switch].default))
+    given = bound.arguments | switches
     try:
         model = make.func(**given | ({} if lambdas is None else {"lambdas": lambdas})).eval()
     except (TypeError, ValueError, AssertionError, RuntimeError, IndexError, ArithmeticError) as error:
@@ -151,6 +159,17 @@ def widths_for(name: str, preset: str, last: int) -> tuple[int, ...]:
         raise LicLabError(f"{name} takes no widths: give switches of its own instead")
     widths = bound.arguments["widths"]
     return (*(max(8, round(width * last / widths[-1] / 8) * 8) for width in widths[:-1]), last)
+
+
+def _check_kind(switch: str, value, usual) -> None:
+    """Refuse a value of another kind than the usual one, which layers would refuse much later; None may be either."""
+    if usual is None or value is None:
+        return
+    kinds = {bool: (bool, "True or False"), int: (int, "a whole number"), float: ((int, float), "a number"),
+             str: (str, "a word"), tuple: ((tuple, list), "numbers, as in (16, 32)")}  # fmt: skip
+    kind, called = kinds.get(type(usual), (object, ""))
+    if not isinstance(value, kind) or (isinstance(value, bool) and not isinstance(usual, bool)):
+        raise LicLabError(f"{switch} is {called}, usually {usual!r}, got {value!r}")
 
 
 def _find(name: str, table: dict, what: str):

@@ -186,6 +186,9 @@ def _pictures(
     if validation:
         others = [file for part in listed(validation) for file in part]
         training, held = training + held, others
+        seen = {str(path) for path in training} & {str(path) for path in held}
+        if seen:
+            warnings.warn(f"{len(seen)} of {len(held)} validation pictures are learned from too: no test", stacklevel=4)
     what = "pairs or pictures" if stereo else "pictures"
     if not held:
         raise LicLabError(f"{len(training)} {what} are too few: give at least 13, so that one can be held out")

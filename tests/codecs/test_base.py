@@ -1,9 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from lic_lab.codecs import rate
 from lic_lab.codecs.base import ImageCodec
+from lic_lab.codecs.pillow import Jpeg
 from lic_lab.errors import CorruptStreamError, LicLabError
 
 
@@ -58,6 +61,16 @@ def test_progress_is_told_of_every_file(codec, noise):
     seen = []
     data = codec.compress(noise, max_bytes=110, progress=seen.append)
     assert data in [trial.data for trial in seen] and len(seen) >= 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_a_refusal_says_is_possible_is_possible(codec, seed):
+    noise = np.random.default_rng(seed).integers(0, 256, (7 + seed, 11, 3), np.uint8)
+    for coder, target, impossible in ((codec, "bpp", 0.01), (Jpeg(), "psnr", 90)):
+        with pytest.raises(LicLabError, match="; ask for at") as told:
+            coder.compress(noise, **{target: impossible})
+        possible = re.search(r"([\d.]+) (bpp\)|dB); ask for", str(told.value))[1]
+        assert coder.compress(noise, **{target: float(possible)})
 
 
 def test_a_ceiling_below_one_byte_is_one_byte(codec):

@@ -102,15 +102,34 @@ def test_16_bit_grey_is_scaled_not_cut(tmp_path, suffix):
     levels = np.array([[0, 128, 129, 257, 32768, 65535]], np.uint16)
     Image.fromarray(levels).save(tmp_path / f"deep.{suffix}")
     expected = [0, 0, 1, 1, 128, 255]  # nearest of 257 * level
-    assert read_image(tmp_path / f"deep.{suffix}")[0, :, 0].tolist() == expected
+    with pytest.warns(UserWarning, match="has 16 bits a channel: it was rounded to 8"):
+        assert read_image(tmp_path / f"deep.{suffix}")[0, :, 0].tolist() == expected
     assert read_image(levels)[0, :, 0].tolist() == expected
-    assert read_image(Image.fromarray(levels.astype(np.int32)))[0, :, 0].tolist() == expected  # Pillow's mode "I"
+
+
+def test_16_bit_grey_with_a_transparent_level_is_scaled_too(tmp_path):
+    Image.fromarray(np.array([[0, 257, 65535, 40_000]], np.uint16)).save(tmp_path / "deep.png", transparency=40_000)
+    with pytest.warns(UserWarning, match=r"16 bits|transparent in places") as told:
+        assert read_image(tmp_path / "deep.png")[0, :, 0].tolist() == [0, 1, 255, 255]
+    assert len(told) == 2
+
+
+def test_32_bit_integers_are_levels_from_0_to_255_as_in_arrays(tmp_path):
+    levels = np.array([[0, 1, 142, 255]], np.int32)
+    for values in (levels, 257 * levels):
+        Image.fromarray(values).save(tmp_path / "wide.tif")
+        if values.max() > 255:
+            with pytest.raises(LicLabError, match=r"int32 values from 0 to 65535: scale them to 0\.\.255"):
+                read_image(tmp_path / "wide.tif")
+        else:
+            assert read_image(tmp_path / "wide.tif")[0, :, 0].tolist() == [0, 1, 142, 255]
 
 
 def test_16_bit_colour_is_right_to_one_level(tmp_path):
     values = np.random.default_rng(0).integers(0, 65536, (8, 8, 3), dtype=np.uint16)
     (tmp_path / "deep.png").write_bytes(png_16_bit(values))
-    assert np.abs(read_image(tmp_path / "deep.png") - values / 257).max() <= 1
+    with pytest.warns(UserWarning, match="16 bits a channel"):
+        assert np.abs(read_image(tmp_path / "deep.png") - values / 257).max() <= 1
     assert np.abs(read_image(values) - values / 257).max() <= 0.5
 
 

@@ -195,6 +195,25 @@ def test_a_large_picture_goes_through_in_strips_and_nobody_can_tell(model, monke
     assert torch.allclose(model.decompress(model.compress(x)), before, atol=near)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        (lambda x: x[0], r"x is floating-point \(b, .*3, h, w\) in \[0, 1\], got float32"),
+        (lambda x: x.movedim(-3, -1), r"x is floating-point \(b, "),
+        (lambda x: (255 * x).to(torch.uint8), r"got uint8"),
+        (lambda x: 255 * x, "x is in .*got values up to 2.*: divide it by 255"),
+    ],
+)
+def test_what_is_no_batch_of_pictures_is_told_in_one_line(model, wrong, complaint):
+    x = torch.rand(
+        (2, 3, 32, 48) if model.views == 1 else (2, 2, 3, 32, 48), generator=torch.Generator().manual_seed(0)
+    )
+    with pytest.raises(LicLabError, match=complaint):
+        model(wrong(x))
+    with pytest.raises(LicLabError, match="rate is one number, or one for each of 2"):
+        model(x, torch.zeros(3))
+
+
 def test_every_parameter_gets_a_gradient(model):
     x = torch.cat([picture(model, 128, 128, seed) for seed in range(4)])
     torch.manual_seed(0)

@@ -40,7 +40,9 @@ def test_a_switch_without_weights_is_part_of_the_fingerprint():
     ("switches", "complaint"),
     [
         ({"pol": "max"}, "no switch of cmamba called 'pol': did you mean 'pool'"),
-        ({"widths": 8}, "cmamba/tiny cannot be built with .*widths"),
+        ({"widths": 8}, r"widths is numbers, as in \(16, 32\), usually \(8, 8, 12\), got 8"),
+        ({"latent": "abc"}, "latent is a whole number, usually 24, got 'abc'"),
+        ({"widths": (0, 8, 12)}, "cmamba/tiny cannot be built with .*widths"),
         ({"context_width": 0}, "cmamba/tiny cannot be built with .*context_width"),
     ],
 )

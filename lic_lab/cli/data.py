@@ -95,10 +95,12 @@ def check(folder, name, crop, as_json):
     lic-lab data check pictures/ --crop 384
     lic-lab data check ~/street --as cityscapes
     """
-    from lic_lab.datasets.catalog import dataset, located
+    from lic_lab.datasets.catalog import CATALOG, dataset, located
 
     if not folder.exists():
-        folder = located(str(folder)) or folder
+        if (word := str(folder)) in CATALOG and not located(word):
+            raise LicLabError(f"{word} is not on this machine: lic-lab data download {word}")
+        folder = located(word) or folder
     _check(folder, dataset(name) if name else None, crop, as_json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -90,9 +91,9 @@ def _group(source: Path, stereo: bool) -> _Group:
             f"{word} is not on this machine: lic-lab data download {word}, or set LIC_LAB_DATA to the folder that "
             f"holds {word}/"
         )
-    raise LicLabError(
-        f"no such picture or folder: {word!r}; a word for a data set is kodak, {CAME_ALONG}, {BUNDLED}, ..."
-    )
+    near = get_close_matches(word, (CAME_ALONG, BUNDLED, *CATALOG), n=1)
+    words = f"did you mean {near[0]!r}?" if near else f"a word for a data set is kodak, {CAME_ALONG}, {BUNDLED}, ..."
+    raise LicLabError(f"no such picture or folder: {word!r}; {words}")
 
 
 def _once(paths: Iterable[Path]) -> list[Path]:

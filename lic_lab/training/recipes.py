@@ -219,7 +219,8 @@ def warm_start(model: Codec, path: str | Path, anew: tuple[str, ...] = ()) -> se
     anew: modules of the model, such as "analysis.deep.6", whose layers keep what they are.
     Raises LicLabError for a file that is not one of `save_model`, where nothing fits, and for a name that nothing has.
     """
-    theirs, mine = load_weights(path).state_dict(), model.state_dict()
+    begun = load_weights(path)
+    theirs, mine = begun.state_dict(), model.state_dict()
     (old, old_places), (new, new_places) = _layers(theirs), _layers(mine)
     fitting = {}
     for block in SequenceMatcher(None, old_places, new_places, autojunk=False).get_matching_blocks():
@@ -231,7 +232,7 @@ def warm_start(model: Codec, path: str | Path, anew: tuple[str, ...] = ()) -> se
             raise LicLabError(f"no layers are in {name!r}: take a name of `model.named_modules()`")
     fitting = {key: values for key, values in fitting.items() if not key.startswith(inside)}
     if not fitting:
-        raise LicLabError(f"nothing in {path} fits this model: leave it out")
+        raise LicLabError(f"nothing in {path} fits this model: they are of preset {begun.preset!r}, take that or none")
     model.load_state_dict(fitting, strict=False)
     return set(fitting)
 

@@ -54,7 +54,7 @@ results: $(READY)  ## Measure the shipped weights and the classical codecs on Ko
 	cp out/kodak/rows.csv data/results/kodak.csv && cp out/kodak/rd.png data/results/kodak.png
 	for file in data/weights/*.safetensors; do $(BIN)/lic-lab info $$file > $${file%.safetensors}.md; done
 
-results-effort: $(READY)  ## Measure what effort adds, on the pictures of a folder (KODAK=folder; nine minutes a picture)
+results-effort: $(READY)  ## Measure what effort adds, on the pictures of a folder (KODAK=folder; seven minutes a picture)
 	$(BIN)/lic-lab evaluate charm,charm@effort3,bimamba,bimamba@effort3 $(KODAK) --qualities 1.25,3.75,6.25,8 --out out/effort
 	cp out/effort/rows.csv data/results/effort.csv
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import click
 
-from lic_lab.cli.arguments import PATH, make_folder, names
+from lic_lab.cli.arguments import PATH, check_out, names
 from lic_lab.errors import LicLabError
 from lic_lab.terminal import bar, console, say, spinner
 
@@ -49,7 +49,7 @@ def ablate(model, data, preset, variants, seeds, out, list_, as_json, **options)
         return
     if not data or out is None:
         raise LicLabError(f"ablate needs pictures and a folder: lic-lab ablate {model} pictures/ --out runs/ablation")
-    make_folder(out)
+    check_out(out)
     from lic_lab.evaluation.ablation import ablate as run_ablation
     from lic_lab.evaluation.ablation_tables import ablation_sheet, write_ablation
     from lic_lab.plots.ablation import ablation_chart

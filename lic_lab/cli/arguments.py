@@ -26,13 +26,13 @@ def check_folder(target: Path) -> None:
         raise LicLabError(f"there is no folder {str(target.parent)!r} for the output: make it first")
 
 
-def make_folder(folder: Path) -> None:
-    """Before any work: the output is a folder that can be written into."""
+def check_out(folder: Path) -> None:
+    """Before any work: the output is a folder that can be written into, or can be made; nothing is left in it."""
     if folder.exists() and not folder.is_dir():
         raise LicLabError(f"{str(folder)!r} is a file: name a folder for the output")
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
+        with TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise unusable(folder, error) from error

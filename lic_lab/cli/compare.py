@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lic_lab.cli.arguments import PATH, make_folder, names
+from lic_lab.cli.arguments import PATH, check_out, names
 from lic_lab.files import json_text
 from lic_lab.terminal import bar, console, say
 
@@ -32,7 +32,7 @@ def compare(pictures, codecs, bpp, out, stereo, as_json):
     from lic_lab.evaluation.report import comparison_table
 
     if out:
-        make_folder(out)
+        check_out(out)
     images = sweep.gather_pairs(pictures) if stereo else sweep.gather_images(pictures)
     chosen = sweep.gather_codecs(names(codecs), views=2 if stereo else 1)
     with bar("comparing") as progress:

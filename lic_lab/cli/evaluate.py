@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lic_lab.cli.arguments import PATH, make_folder, names
+from lic_lab.cli.arguments import PATH, check_out, names
 from lic_lab.errors import LicLabError
 from lic_lab.terminal import bar, console, say
 
@@ -122,7 +122,7 @@ def evaluate(words, checkpoints, folders, kodak, tecnick, out, columns, stereo, 
         raise LicLabError("--columns bisic is for stereo pairs: add --stereo, or take bimamba")
     named = [("kodak", folder) for folder in kodak] + [("tecnick", folder) for folder in tecnick]
     sets = gather_datasets(found, named=named, stereo=stereo, called=called, box=box)
-    make_folder(out)
+    check_out(out)
     chosen = _codecs(loaded, codecs, 2 if stereo else 1, "cuda" if cuda else device)
     shown = _shown(anchor, published, chosen, sets)
     with bar("measuring") as progress:

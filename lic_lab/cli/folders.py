@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lic_lab.cli.arguments import make_folder
+from lic_lab.cli.arguments import check_out
 from lic_lab.errors import LicLabError
 from lic_lab.terminal import bar, say
 
@@ -66,7 +66,8 @@ def _targets(source: Path, files: list[Path], target: Path, suffix: str) -> list
     stems = [file.stem for file in files]
     if twice := [stem for stem in stems if stems.count(stem) > 1]:
         raise LicLabError(f"two files of {str(source)!r} are called {twice[0]!r}: rename one, or move it elsewhere")
-    make_folder(target)
+    check_out(target)
+    target.mkdir(parents=True, exist_ok=True)
     return [target / (stem + suffix) for stem in stems]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lic_lab.cli.arguments import PATH, make_folder
+from lic_lab.cli.arguments import PATH, check_out
 from lic_lab.terminal import bar, say
 
 WHAT = ("spectrum", "correlation", "bits", "field", "attention", "partition", "disparity")
@@ -32,7 +32,7 @@ def probe(what, model, pictures, preset, out, **options):
     lic-lab probe partition csm --preset tiny --out looks  which channels are convolved, which scanned
     lic-lab probe disparity bisic --out looks              from mutual attention, beside the truth of one pair
     """
-    make_folder(out)
+    check_out(out)
     from lic_lab.evaluation.sweep import gather_images, gather_pairs
     from lic_lab.files import write_json
     from lic_lab.plots.looks import Subject, look_into

@@ -8,7 +8,6 @@ from lic_lab.codecs.base import ImageCodec
 from lic_lab.coding import container
 from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.metrics.rate import bpp
-from lic_lab.models.presets import name_of
 
 # (position, bytes there, codec), of every format that some classical codec here reads.
 SIGNATURES = [
@@ -52,8 +51,8 @@ def identify(data: bytes) -> ImageCodec:
         if codec.model.code == header.codec and codec.model.fingerprint() == header.fingerprint:
             return codec
     raise LicLabError(
-        f"this .lic file was written by {name_of(header.codec)} with weights {header.fingerprint.hex()}, which do not "
-        "come with this installation: name the codec that wrote it, or its .safetensors file"
+        f"this .lic file was written by {learned.name_of_code(header.codec)} with weights {header.fingerprint.hex()}, "
+        "which do not come with this installation: name the codec that wrote it, or its .safetensors file"
     )
 
 
@@ -90,7 +89,7 @@ def _describe_lic(data: bytes) -> dict[str, str]:
     except CorruptStreamError:
         raise
     except LicLabError:
-        codec = f"{name_of(header.codec)}, with weights that do not come with this installation"
+        codec = f"{learned.name_of_code(header.codec)}, with weights that do not come with this installation"
     return {
         "codec": codec,
         "weights": header.fingerprint.hex(),

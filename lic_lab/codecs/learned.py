@@ -124,11 +124,18 @@ def views(name: str) -> int:
     return next(iter(known()[name].values())).func.views
 
 
+def name_of_code(code: int) -> str:
+    """Name the model whose files have this number, "codec 99" where none is known here."""
+    from lic_lab.models.presets import name_of
+
+    return name_of(code)
+
+
 def views_of_code(code: int) -> int:
     """Say how many views a file of codec number `code` holds; 1 for a number that is not known here."""
-    from lic_lab.models.presets import known, name_of
+    from lic_lab.models.presets import known
 
-    name = name_of(code)
+    name = name_of_code(code)
     return views(name) if name in known() else 1
 
 

@@ -280,7 +280,7 @@ def test_a_disk_that_is_full_at_the_end_is_told_in_one_line_and_the_older_state_
         save(state, path)
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.warns(UserWarning), pytest.raises(LicLabError, match="free some space, then resume") as told:
+    with pytest.warns(UserWarning), pytest.raises(LicLabError, match="free some space, then go on") as told:
         run.run()
     assert "\n" not in str(told.value) and numbers(run)["progress"]["step"] == 2
 
@@ -445,7 +445,7 @@ def test_a_history_that_cannot_be_written_does_not_end_the_training(trainer, mon
 def test_a_resumed_run_notes_what_changed_and_refuses_to_go_back(trainer):
     run = trainer(recipe=replace(RECIPE, steps=4))
     run.run()
-    with pytest.raises(LicLabError, match="has taken 4 steps already: give more than 3"):
+    with pytest.raises(LicLabError, match="has taken 4 steps already: give so many or more, not 3"):
         trainer(recipe=replace(RECIPE, steps=3)).resume()
     again = trainer(recipe=replace(RECIPE, steps=6, lr=2e-3))
     again.resume()

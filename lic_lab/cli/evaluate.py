@@ -152,7 +152,9 @@ def _words(words: tuple, checkpoints: tuple, folders: list) -> tuple[list[str], 
 
 def _weights(named: list[str], checkpoints: tuple) -> tuple[list, list[str]]:
     """Tell weight files from names that the registry knows, "pair:" before a weight file among these."""
-    files = [name for name in named if name.endswith(".safetensors") and not name.startswith("pair:")]
+    from lic_lab.evaluation.checkpoints import is_checkpoint
+
+    files = list(filter(is_checkpoint, named))
     return [*checkpoints, *files], [name for name in named if name not in files]
 
 

@@ -127,7 +127,7 @@ def decode(source, targets, codec):
     data = source.read_bytes()
     with spinner(f"decoding {source.name}"):
         coder = load(codec) if codec else identify(data)
-        if coder.views != len(targets) or coder.views != len(set(targets)):
+        if not coder.views == len(targets) == len(set(targets)):
             what = ("one picture: give one name", "a left and a right view: give two names")[coder.views - 1]
             raise LicLabError(f"{coder.name} decodes to {what}")
         decoded = coder.decompress(data)

@@ -48,6 +48,11 @@ class OneRatePairCodec(_OneRate, LearnedPairCodec):
     """A fixed-rate model of stereo pairs, see `load_checkpoints`."""
 
 
+def is_checkpoint(name: str) -> bool:
+    """Say whether a codec's name is a file for `load_checkpoints`; "pair:" before one makes it another codec."""
+    return name.endswith(".safetensors") and not name.startswith("pair:")
+
+
 def load_checkpoints(paths: Iterable[str | Path], taken: Collection[str] = ()) -> list[ImageCodec]:
     """Load .safetensors files of trained weights, each called by the name of the folder it is in.
 

@@ -20,7 +20,7 @@ from lic_lab.datasets.bundled import bundled_paths
 from lic_lab.datasets.images import list_images, read_image
 from lic_lab.datasets.stereo import PairFiles, find_pairs, motorcycle, read_pair
 from lic_lab.errors import LicLabError
-from lic_lab.evaluation.checkpoints import by_name, load_checkpoints
+from lic_lab.evaluation.checkpoints import by_name, is_checkpoint, load_checkpoints
 from lic_lab.evaluation.memory import timed
 from lic_lab.files import safe_name, write_bytes, write_json
 from lic_lab.metrics.quality import LPIPS_MIN_SIDE, MS_SSIM_MIN_SIDE, SSIM_MIN_SIDE, lpips, ms_ssim, psnr, ssim
@@ -176,7 +176,7 @@ def gather_codecs(names: Iterable[str] = (), *, views: int = 1) -> list[ImageCod
     one name.
     """
     if names := list(dict.fromkeys(names)):
-        weights = [name for name in names if name.endswith(".safetensors") and not name.startswith("pair:")]
+        weights = list(filter(is_checkpoint, names))
         named = {name: registry.load(name) for name in names if name not in weights}
         for name in weights:  # one by one: at one size, weights for one lambda each are no curve
             named |= {name: load_checkpoints([name], [codec.name for codec in named.values()])[0]}

@@ -29,6 +29,7 @@ class Estimate:
     """
 
     dtype = torch.float32
+    encoder_learns = True
 
     def __init__(self, *, training: bool, keep_maps: bool = False, error_price: float | None = None):
         self.training, self.keep_maps, self.error_price = training, keep_maps, error_price
@@ -58,6 +59,34 @@ class Estimate:
         self.parts[part] = self.parts.get(part, 0) + bits.flatten(1).sum(1)
         if self.keep_maps:
             self.maps.setdefault(part, []).append(bits)
+
+
+class Hard(Estimate):
+    """Count the bits of what would be written, with a gradient for all that a decoder has: the encoder stands still.
+
+    Noise lets an encoder learn, but it is not what a file holds: few values of a narrow Gaussian are ever far enough
+    from zero to be sent, and a thrifty encoder sends fewer. Here the decoder learns what to expect of it.
+    Chains of positions (`entropy.raster`) see noise for what is decoded before, as in training.
+    Source: Guo et al., "Soft then hard: rethinking the quantization in neural image compression", ICML 2021, Sec. 3.
+    """
+
+    encoder_learns = False
+
+    def __init__(self, *, error_price: float | None = None):
+        super().__init__(training=True, error_price=error_price)
+
+    def factorized(self, z: Map, density: FactorizedDensity, shape: tuple[int, ...]) -> Map:
+        median = density.median[None, :, None, None]
+        z_hat = torch.round(z.detach() - median) + median
+        self._add("z", density.likelihood(z_hat))
+        return z_hat
+
+    def gaussian(self, y: Map, mean: Map, scale: Map, part: str = "y") -> Map:
+        residual = y.detach() - mean
+        rounded = gaussian.thrifty_round(residual.detach(), scale.detach(), self.error_price)
+        symbols = residual + (rounded - residual).detach()  # the mean learns to be near what is sent
+        self._add(part, gaussian.likelihood(symbols, scale))
+        return symbols + mean
 
 
 class Encode:

@@ -93,11 +93,12 @@ class Codec(nn.Module):
         self._check_input(x, rate)
         wire = wire or Estimate(training=self.training, error_price=self.error_price)
         size, rate = x.shape[-2:], self._rate(rate, len(x))
-        y = self.analyse(x)
-        y_hat = self._code_latent(y, rate, wire, self._latent_size(*size))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and wire.encoder_learns):
+            y = self._scaled(self.analyse(x), rate)
+        y_hat = self.walk(y, wire, (len(rate), *self._latent_size(*size)))
         x_hat = self._reconstruct(y_hat, rate, size)
         parts = {name: bits.unflatten(0, (-1, self.views)).sum(1) for name, bits in wire.parts.items()}
-        return Output(x_hat, parts, self.extra_terms(self._scaled(y, rate), y_hat) if self.training else {})
+        return Output(x_hat, parts, self.extra_terms(y, y_hat) if self.training else {})
 
     def likelihoods(self, x: Image, rate: float | Tensor | None = None) -> tuple[Image, dict[str, Tensor]]:
         """Give the reconstruction of `forward`, and the likelihoods of all symbols of each picture, by part: (b, n).

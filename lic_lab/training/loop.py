@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lic_lab.datasets.crops import CropBank
+from lic_lab.entropy.wires import Estimate, Hard
 from lic_lab.errors import DivergedError, LicLabError
 from lic_lab.files import write_whole
 from lic_lab.models.base import Codec
@@ -193,7 +194,7 @@ class Trainer:
         rate = rate.to(self.device)
         lmbda = self.model.lambda_for_rate(rate)
         with self.processes.autocast(self.recipe.precision):
-            output = self.runner(x, rate)
+            output = self.runner(x, rate, self._wire())
         share = self.recipe.lambda_share_at(self.progress.step)
         terms = rate_distortion(x, output, lmbda * share, self.recipe.distortion)
         extra = self._extra(output.extra)
@@ -201,6 +202,12 @@ class Trainer:
         self.scaler.scale(loss / parts).backward()
         self._terms = list(extra)
         return torch.stack([loss, terms.bpp.mean(), terms.psnr.mean(), *extra.values()]).detach() / parts
+
+    def _wire(self) -> Estimate:
+        """What stands for coding in this step: noise, or behind the soft share of the steps what would be written."""
+        if self.recipe.soft_at(self.progress.step):
+            return Estimate(training=True)
+        return Hard(error_price=self.model.error_price)
 
     def _extra(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weigh what the model adds to the objective, as long as its schedule says."""

@@ -33,6 +33,8 @@ class Recipe:
     schedule: "cosine" to lr / 50 at the last step; "constant"; "step", times `factor` at each of the steps in
     `milestones`; "exponential", times `factor` for every `period` steps after the first of `milestones`; "plateau",
     times `factor` when the validation objective has not fallen for more than `patience` validations.
+    soft: share of the steps in which noise stands for rounding; in those behind it symbols are rounded as in a file,
+    and only what decodes learns (`entropy.wires.Hard`).
     distortion: "mse" or "ms-ssim".   lambda_warmup: steps over which lambda grows from nothing (0: none), as in
     BiMamba's public code.   clip: of the gradient's norm.   ema: decay of the averaged weights (0: the last ones),
     less in the first steps.
@@ -55,6 +57,7 @@ class Recipe:
     period: int = 10_000
     patience: int = 10
     weight_decay: float = 0.0
+    soft: float = 1.0
     distortion: str = "mse"
     lambda_warmup: int = 0
     clip: float = 1.0
@@ -74,6 +77,8 @@ class Recipe:
             _check_number(name, getattr(self, name), low, whole)
         if self.ema >= 1:
             raise LicLabError(f"ema is below 1, got {self.ema!r}")
+        if self.soft > 1:
+            raise LicLabError(f"soft is a share of the steps, 1 at most, got {self.soft!r}")
         if not isinstance(self.deterministic, bool):
             raise LicLabError(f"deterministic is true or false, got {self.deterministic!r}")
         if not isinstance(self.milestones, tuple):
@@ -121,6 +126,10 @@ class Recipe:
             return self.factor ** (max(0, step - (self.milestones or (0,))[0]) / self.period)
         return self.factor ** _plateaus(objectives, self.patience) if self.schedule == "plateau" else 1.0
 
+    def soft_at(self, step: int) -> bool:
+        """Say whether noise stands for rounding at one step."""
+        return step < self.soft * self.steps
+
     def lambda_share_at(self, step: int) -> float:
         """Give the share of lambda that counts at one step: 1 except while `lambda_warmup` lasts."""
         return min(1.0, max(1e-6, step / self.lambda_warmup)) if self.lambda_warmup else 1.0
@@ -133,7 +142,7 @@ _CHOICES = {
 _RANGES = {  # the least that is allowed, "positive" standing for more than nothing; and whether the number is whole
     "steps": (1, True), "accumulate": (1, True), "lr": ("positive", False), "fresh": ("positive", False),
     "warmup": (0, True), "factor": ("positive", False), "period": (1, True), "patience": (1, True),
-    "weight_decay": (0, False), "lambda_warmup": (0, True), "clip": ("positive", False), "ema": (0, False),
+    "weight_decay": (0, False), "lambda_warmup": (0, True), "clip": ("positive", False), "ema": (0, False), "soft": (0, False),
     "seed": (0, True), "every": (1, True), "keep_every": (0, True),
 }  # fmt: skip
 

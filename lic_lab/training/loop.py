@@ -89,7 +89,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.device = self.processes.device
         self.model = model.to(self.device, memory_format=torch.channels_last)
-        self.runner = self.processes.wrap(self.model)
+        self.runner = self.processes.wrap(self.model, idle=recipe.soft < 1)
         self.average = AveragedModel(self.model, multi_avg_fn=_moving_average(recipe.ema))
         self.fresh = sorted({name for name, _ in self.model.named_parameters()}.intersection(fresh))
         if recipe.fresh != 1 and not self.fresh:

@@ -51,9 +51,9 @@ class Processes:
         first = self.rank * parts * size
         return [range(first + part * size, first + (part + 1) * size) for part in range(parts)]
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """Give the model whose gradients are averaged over all processes."""
-        return DistributedDataParallel(model) if self.count > 1 else model
+    def wrap(self, model: nn.Module, *, idle: bool = False) -> nn.Module:
+        """Give the model whose gradients are averaged over all processes; idle: some parameters get none at times."""
+        return DistributedDataParallel(model, find_unused_parameters=idle) if self.count > 1 else model
 
     def silent(self, model: nn.Module, silent: bool):
         """Within, gradients stay where they are, for a later part of the step takes them along."""

@@ -142,8 +142,8 @@ _CHOICES = {
 _RANGES = {  # the least that is allowed, "positive" standing for more than nothing; and whether the number is whole
     "steps": (1, True), "accumulate": (1, True), "lr": ("positive", False), "fresh": ("positive", False),
     "warmup": (0, True), "factor": ("positive", False), "period": (1, True), "patience": (1, True),
-    "weight_decay": (0, False), "lambda_warmup": (0, True), "clip": ("positive", False), "ema": (0, False), "soft": (0, False),
-    "seed": (0, True), "every": (1, True), "keep_every": (0, True),
+    "weight_decay": (0, False), "lambda_warmup": (0, True), "clip": ("positive", False), "ema": (0, False),
+    "soft": (0, False), "seed": (0, True), "every": (1, True), "keep_every": (0, True),
 }  # fmt: skip
 
 

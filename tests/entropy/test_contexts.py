@@ -11,7 +11,7 @@ from lic_lab.entropy.hyper import BareLatent, HyperLatent, MeanScale, MiddleLate
 from lic_lab.entropy.raster import RasterContext, ScanRasterContext
 from lic_lab.entropy.slices import SliceContext, conv_step
 from lic_lab.entropy.ssm_context import mixer, ssm_step, two_pass_step
-from lic_lab.entropy.wires import Decode, Encode, Estimate
+from lic_lab.entropy.wires import Decode, Encode, Estimate, Hard
 from lic_lab.errors import LicLabError
 
 SMALL = {"width": 8, "state": 4, "expand": 1}
@@ -35,8 +35,13 @@ SERIAL = {
     "scanned raster": partial(ScanRasterContext, 12, 10, **SMALL),
 }
 
+ENCODERS = ("analysis", "to_middle", "to_side")  # what gives latents, where a decoder reads them
 
-@pytest.fixture(params=["mean scale", "no side", "three scales", *STEPS, *WHOLE, *SERIAL])
+
+AT_ONCE = ["mean scale", "no side", "three scales", *STEPS, *WHOLE]
+
+
+@pytest.fixture(params=[*AT_ONCE, *SERIAL])
 def latent(request):
     torch.manual_seed(0)
     if request.param == "mean scale":
@@ -161,10 +166,40 @@ def test_gradients_reach_the_latent_and_every_layer(latent, y):
     y.requires_grad_()
     for parameter in latent.parameters():
         parameter.data += 0.01 * torch.randn_like(parameter)
-    for name in ("analysis", "to_middle", "to_side"):
+    for name in ENCODERS:
         if hasattr(latent, name):  # an untrained z would round to zero, and silence what reads it
             getattr(latent, name)[-1].weight.data *= 50
     wire = Estimate(training=True)
     (latent(y, wire, (1, 8, 12)).square().mean() + sum(wire.parts.values()).sum()).backward()
     assert y.grad.abs().min() > 0
     assert not [n for n, p in latent.named_parameters() if p.grad is None or not p.grad.any()]
+
+
+PRICE = 4.0  # at which thrift leaves out a good part of what would be sent
+
+
+@pytest.mark.parametrize("latent", AT_ONCE, indirect=True)
+@torch.no_grad()
+def test_a_hard_wire_keeps_what_the_encoder_keeps_and_counts_its_bits(latent, y):
+    wire, coder = Hard(error_price=PRICE), Encoder()
+    kept = latent(y, wire, (1, 8, 12))
+    assert torch.allclose(kept, latent(y, Estimate(training=False, error_price=PRICE), (1, 8, 12)), atol=1e-5)
+    latent(y, Encode(coder, error_price=PRICE), (1, 8, 12))
+    assert sum(wire.parts.values()).item() == pytest.approx(8 * len(coder.finish()), rel=0.01, abs=64)
+    assert not torch.allclose(kept, latent(y, Hard(), (1, 8, 12)), atol=0.1)  # without thrift
+
+
+@pytest.mark.parametrize("latent", AT_ONCE, indirect=True)
+def test_a_hard_wire_moves_all_that_decodes_and_nothing_that_encodes(latent, y):
+    latent.train()
+    y.requires_grad_()
+    for parameter in latent.parameters():
+        parameter.data += 0.01 * torch.randn_like(parameter)
+    for name in ENCODERS:
+        if hasattr(latent, name):
+            getattr(latent, name)[-1].weight.data *= 50
+    wire = Hard(error_price=PRICE)
+    (latent(y, wire, (1, 8, 12)).square().mean() + sum(wire.parts.values()).sum()).backward()
+    moved = {n for n, p in latent.named_parameters() if p.grad is not None and p.grad.any()}
+    assert y.grad is None
+    assert moved == {n for n, _ in latent.named_parameters() if not n.startswith(ENCODERS)}

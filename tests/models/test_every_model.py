@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lic_lab.blocks.ssm import Scan
-from lic_lab.entropy.wires import Estimate
+from lic_lab.entropy.wires import Estimate, Hard
 from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.models.checkpoints import load_weights, save_model
 from lic_lab.models.presets import PRESETS, build
@@ -226,6 +226,22 @@ def test_every_parameter_gets_a_gradient(model):
     balanced(terms, twin.lambda_for_rate(rate)).backward()
     silent = [name for name, p in twin.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not silent
+
+
+def test_a_hard_pass_teaches_what_decodes_and_leaves_what_encodes(model):
+    x = torch.cat([picture(model, 128, 128, seed) for seed in range(4)])
+    torch.manual_seed(0)
+    twin = build(*model.case).train()
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter += 1e-3 * torch.randn_like(parameter)
+    rate = torch.tensor([0.0, 0.3, 1.2, 2.0])
+    output = twin(x, rate, Hard(error_price=twin.error_price))
+    (balanced(rate_distortion(x, output, twin.lambda_for_rate(rate)), twin.lambda_for_rate(rate))
+     + sum(term.sum() for term in output.extra.values())).backward()  # fmt: skip
+    silent = {name for name, p in twin.named_parameters() if p.grad is None}
+    encoders = ("analysis.", "latent.analysis.", "attention.", "gain.log_gain")
+    assert silent == {name for name, _ in twin.named_parameters() if name.startswith(encoders)}
 
 
 def test_a_few_steps_of_training_lower_the_loss(model):

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -103,6 +104,28 @@ def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end(trainer, uninterrupted
     assert second.resume() and second.progress.step == 2
     second.run()
     assert equal(numbers(second), uninterrupted)
+
+
+def test_behind_the_soft_share_only_what_decodes_learns(trainer):
+    run = trainer(recipe=replace(RECIPE, steps=4, soft=0.5))
+    parts = {"analysis.linear", "latent.analysis.4", "latent.synthesis.4", "synthesis.linear"}
+    weights = lambda: {part: run.model.get_submodule(part).weight.clone() for part in parts}  # noqa: E731
+    walked = [weights()]
+    run.run(lambda progress: walked.append(weights()))
+    moved = [{part for part in parts if not torch.equal(a[part], b[part])} for a, b in pairwise(walked)]
+    assert moved == 2 * [parts] + 2 * [{"latent.synthesis.4", "synthesis.linear"}]
+
+
+def test_a_run_with_a_hard_end_is_resumed_with_the_same_numbers(pictures, tmp_path):
+    recipe = replace(RECIPE, soft=0.4)
+    whole, first = (make_trainer(pictures, tmp_path / name, recipe) for name in ("whole", "parts"))
+    whole.run()
+    with pytest.raises(KeyboardInterrupt):
+        first.run(interrupted(3, raise_interrupt))
+    second = make_trainer(pictures, tmp_path / "parts", recipe)
+    assert second.resume()
+    second.run()
+    assert equal(numbers(second), numbers(whole))
 
 
 @pytest.fixture

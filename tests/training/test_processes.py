@@ -112,6 +112,14 @@ def test_two_processes_give_the_losses_of_one(pictures, tmp_path):
     assert "2 processes" in load_weights(tmp_path / "2" / "charm.safetensors").card["hardware"]
 
 
+def test_two_processes_can_end_hard_with_an_encoder_that_stands_still(pictures, tmp_path):
+    words = ["asymmetric", pictures, "--steps", "4", "--soft", "0.5", "--every", "4", "--out", tmp_path]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command(*words, processes=2), capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert load_weights(tmp_path / "asymmetric.safetensors").card["recipe"]["soft"] == 0.5
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Linux and macOS")
 def test_two_processes_that_are_interrupted_end_after_the_same_step_and_save_it(pictures, tmp_path):
     words = ["hyperprior", pictures, "--steps", "5000", "--every", "20", "--out", tmp_path]

@@ -54,6 +54,11 @@ def test_a_plateau_halves_the_rate_when_nothing_got_better_for_longer_than_patie
     assert recipe.rate_at(9, [1, 2, 3, 0, 5, 6]) == 1
 
 
+def test_noise_stands_for_rounding_in_the_soft_share_of_the_steps():
+    soft = {share: [Recipe(steps=4, soft=share).soft_at(step) for step in range(4)] for share in (0.0, 0.5, 1.0)}
+    assert soft == {0.0: 4 * [False], 0.5: [True, True, False, False], 1.0: 4 * [True]}
+
+
 def test_lambda_grows_over_its_warm_up_as_in_the_public_code_of_bimamba():
     recipe = Recipe(lambda_warmup=5000)
     assert [recipe.lambda_share_at(k) for k in (0, 2500, 5000, 9000)] == [1e-6, 0.5, 1, 1]
@@ -86,6 +91,8 @@ def test_lambda_grows_over_its_warm_up_as_in_the_public_code_of_bimamba():
         ({"deterministic": "no"}, "deterministic is true or false, got 'no'"),
         ({"lr": -1.0}, "lr is a positive number"),
         ({"ema": 1.0}, "ema is below 1"),
+        ({"soft": 1.5}, "soft is a share of the steps, 1 at most, got 1.5"),
+        ({"soft": -0.1}, "soft is a number from 0 on"),
         ({"schedule": "step"}, "give milestones"),
         ({"distortion": "ms-ssim"}, "MS-SSIM needs crops of 176 pixels or more, got 128"),
     ],

@@ -161,7 +161,8 @@ def test_an_unknown_mixer_is_refused_with_the_known_ones():
         ssm_step(4, 2, width=8, kind="attention")
 
 
-def test_gradients_reach_the_latent_and_every_layer(latent, y):
+def woken(latent, wire, y):
+    """The names of the parameters that get a gradient from what is coded and from its bits; y may get one, too."""
     latent.train()
     y.requires_grad_()
     for parameter in latent.parameters():
@@ -169,10 +170,13 @@ def test_gradients_reach_the_latent_and_every_layer(latent, y):
     for name in ENCODERS:
         if hasattr(latent, name):  # an untrained z would round to zero, and silence what reads it
             getattr(latent, name)[-1].weight.data *= 50
-    wire = Estimate(training=True)
     (latent(y, wire, (1, 8, 12)).square().mean() + sum(wire.parts.values()).sum()).backward()
+    return {name for name, p in latent.named_parameters() if p.grad is not None and p.grad.any()}
+
+
+def test_gradients_reach_the_latent_and_every_layer(latent, y):
+    assert woken(latent, Estimate(training=True), y) == {name for name, _ in latent.named_parameters()}
     assert y.grad.abs().min() > 0
-    assert not [n for n, p in latent.named_parameters() if p.grad is None or not p.grad.any()]
 
 
 PRICE = 4.0  # at which thrift leaves out a good part of what would be sent
@@ -191,15 +195,6 @@ def test_a_hard_wire_keeps_what_the_encoder_keeps_and_counts_its_bits(latent, y)
 
 @pytest.mark.parametrize("latent", AT_ONCE, indirect=True)
 def test_a_hard_wire_moves_all_that_decodes_and_nothing_that_encodes(latent, y):
-    latent.train()
-    y.requires_grad_()
-    for parameter in latent.parameters():
-        parameter.data += 0.01 * torch.randn_like(parameter)
-    for name in ENCODERS:
-        if hasattr(latent, name):
-            getattr(latent, name)[-1].weight.data *= 50
-    wire = Hard(error_price=PRICE)
-    (latent(y, wire, (1, 8, 12)).square().mean() + sum(wire.parts.values()).sum()).backward()
-    moved = {n for n, p in latent.named_parameters() if p.grad is not None and p.grad.any()}
+    moved = woken(latent, Hard(error_price=PRICE), y)
+    assert moved == {name for name, _ in latent.named_parameters() if not name.startswith(ENCODERS)}
     assert y.grad is None
-    assert moved == {n for n, _ in latent.named_parameters() if not n.startswith(ENCODERS)}

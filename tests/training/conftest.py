@@ -20,7 +20,7 @@ def photo():
     return _photo
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)  # before what a module trains once for all its tests
 def one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)

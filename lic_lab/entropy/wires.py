@@ -29,7 +29,7 @@ class Estimate:
     """
 
     dtype = torch.float32
-    encoder_learns = True
+    encoder_learns = True  # whether a gradient goes back to what gave y
 
     def __init__(self, *, training: bool, keep_maps: bool = False, error_price: float | None = None):
         self.training, self.keep_maps, self.error_price = training, keep_maps, error_price

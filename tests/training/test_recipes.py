@@ -227,6 +227,11 @@ def test_a_card_says_what_was_trained_before_and_keeps_it_when_resumed(pictures,
     models = [load_weights(path) for path in (first, second)]
     assert [run["weights"] for run in before] == [model.fingerprint().hex() for model in models]
     assert [run["command"] for run in before] == [model.card["command"] for model in models]
+    for run, model in zip(before, models, strict=True):  # and how they got there
+        assert [(row["step"], row["objective"]) for row in run["validation"]] == [
+            (row["step"], row["objective"]) for row in model.card["validation"]
+        ]
+        assert run["validation"]
     assert "before" not in models[0].card
     assert f"to weights {before[1]['weights']}: `{before[1]['command']}` (2 steps" in card_markdown(third)
 

@@ -50,7 +50,10 @@ def card_markdown(path: str | Path) -> str:
 def _begun(run: Mapping) -> str:
     """The line of a run that came before."""
     told = ", ".join(f"{run[key]} {key}" for key in ("steps", "hours") if key in run)
-    return f"- before, to weights {run['weights']}: `{run.get('command', 'unknown')}`" + (f" ({told})" if told else "")
+    words = "; ".join(word for word in (told, run.get("note", "")) if word)
+    return f"- before, to weights {run['weights']}: `{run.get('command', 'unknown')}`" + (
+        f" ({words})" if words else ""
+    )
 
 
 def _leg(leg: Mapping) -> str:

@@ -43,6 +43,17 @@ def test_the_card_says_where_a_run_went_on_with_another_recipe(tmp_path):
     )
 
 
+def test_the_card_tells_of_the_runs_before_with_their_notes(tmp_path):
+    runs = [
+        {"weights": "0a", "command": "lic-lab train charm", "steps": 9, "note": "crops grew on the way"},
+        {"weights": "0b"},
+    ]
+    save_model(build("charm", "tiny"), tmp_path / "own.safetensors", name="charm", preset="tiny", card={"before": runs})
+    text = card_markdown(tmp_path / "own.safetensors")
+    assert "\n- before, to weights 0a: `lic-lab train charm` (9 steps; crops grew on the way)\n" in text
+    assert "\n- before, to weights 0b: `unknown`\n" in text
+
+
 def test_weights_that_were_not_measured_have_no_kodak_table(weights):
     assert "Kodak" not in card_markdown(weights)
 

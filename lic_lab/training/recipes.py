@@ -238,10 +238,10 @@ def warm_start(model: Codec, path: str | Path, anew: tuple[str, ...] = ()) -> se
 
 
 def lineage(path: str | Path) -> list[dict]:
-    """Say how the weights of a file were made, the oldest first: "weights", "command", "note", "steps", "hours" of a run.
+    """Say how the weights of a file were made, the oldest first: "weights", "command", "note", "steps" and "hours".
 
-    Also "validation", the curve that led to these weights: [{"step": 500, "objective": 0.76}, ...]. What a card does
-    not say is left out. Raises LicLabError for a file that is not one of `save_model`.
+    Also "validation", the curve that led to them: [{"step": 500, "objective": 0.76}, ...]. What a card does not say
+    is left out. Raises LicLabError for a file that is not one of `save_model`.
     """
     model = load_weights(path)
     run = {key: model.card[key] for key in ("command", "note", "steps", "hours") if key in model.card}

@@ -28,6 +28,11 @@ def weeks(plan: int) -> list[list[str]]:
     return [row for row in rows(PLANS[plan]) if row[0].isdigit()]
 
 
+def rows_of_work(plan: int) -> list[list[str]]:
+    """The weeks of a plan, and the row of what is due after the last class."""
+    return weeks(plan) + [row for row in rows(PLANS[plan]) if row[0] == "after"]
+
+
 def minutes() -> dict[str, int]:
     """Chapter -> minutes, as the map of the course has them."""
     found = re.findall(r"^\| \[(\d\d)\].*?\| (\d+) \|", (NOTEBOOKS / "README.md").read_text("utf-8"), re.M)
@@ -59,6 +64,27 @@ def test_a_plan_gives_every_assignment_out_before_it_is_due_and_after_its_chapte
             assert read[chapter] <= due[name], f"{name} is due before chapter {chapter}"
 
 
+@pytest.mark.parametrize("plan", PLANS)
+def test_what_an_assignment_needs_is_read_in_an_earlier_week_or_before_a_class_of_the_week_it_is_due(plan):
+    table = weeks(plan)
+    for name, chapters in needed().items():
+        due = next(number for number, row in enumerate(table) if f"{name} due" in row[5])
+        read = " ".join(row[2] for row in table[:due]) + " ".join(row[3] for row in table[: due + 1])
+        assert not [chapter for chapter in chapters if chapter not in read], name
+
+
+def test_due_and_out_are_explained():
+    assert "*Out* is in the first class of a week, *due* is at its end" in SYLLABUS
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_all_that_counts_is_due_in_a_plan_and_the_report_is_out_before(plan):
+    work = [row[5] for row in rows_of_work(plan)]
+    out, due = (next(n for n, cell in enumerate(work) if f"report {kind}" in cell) for kind in ("out", "due"))
+    assert out < due and "predictions due" in " ".join(work)
+    assert any("13" in row[2] for row in rows_of_work(plan)[:due])
+
+
 def needed() -> dict[str, list[str]]:
     """Assignment -> the chapters that its row on the page of assignments asks for."""
     table = rows((HERE / "README.md").read_text("utf-8"))
@@ -67,12 +93,21 @@ def needed() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_the_hours_of_a_plan_add_up(plan):
-    table = [[float(cell) for cell in row[6:10]] for row in weeks(plan)]
+    table = [[float(cell) for cell in row[6:10]] for row in rows_of_work(plan)]
     assert all(home + room + task == total for home, room, task, total in table)
     said = float(re.search(r"\*\*Together:\*\* ([\d.]+) hours", PLANS[plan])[1])
     assert sum(row[3] for row in table) == said
+    assert sum(row[2] for row in table) == sum(float(row[2]) for row in parts())
+
+
+def parts() -> list[list[str]]:
+    """What counts: the part, its weight, its hours."""
+    return [row for row in rows(SYLLABUS.split("## What counts")[1].split("\n## ")[0]) if row[1].endswith("%")]
+
+
+def test_the_hours_of_the_assignments_are_those_of_their_page():
     hours = [row[4] for row in rows((HERE / "README.md").read_text("utf-8")) if row[0][:2] in ASSIGNMENTS]
-    assert sum(row[2] for row in table) == sum(map(float, hours))
+    assert float(parts()[0][2]) == sum(map(float, hours))
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -103,8 +138,14 @@ def test_goals_stand_with_the_chapter_of_their_exercises():
 
 
 def test_the_weights_sum_to_a_hundred():
-    table = rows(SYLLABUS.split("## What counts")[1].split("\n## ")[0])
-    assert sum(int(row[1].removesuffix(" %")) for row in table if row[1].endswith("%")) == 100
+    assert sum(int(row[1].removesuffix(" %")) for row in parts()) == 100
+
+
+def test_the_report_has_as_many_criteria_and_examples_as_it_says():
+    report = SYLLABUS.split("**The report.**")[1].split("**A prediction**")[0]
+    criteria = report.split("Four criteria, 5 % each: ")[1].split("\n")[0]
+    assert criteria.count(";") + 1 == 4 and 4 * 5 == int(parts()[1][1].removesuffix(" %"))
+    assert "Three examples" in report and report.count("\n- ") == 3
 
 
 def test_what_is_to_be_read_stands_in_the_sources_of_the_chapters_named():

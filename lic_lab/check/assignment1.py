@@ -11,6 +11,18 @@ import numpy as np
 from lic_lab.check.exercises import NotYet
 from lic_lab.check.expect import functions
 from lic_lab.check.given1 import dct_levels, gaussian_bytes, own_histogram
+from lic_lab.check.judging1 import (
+    as_bytes,
+    check_in_the_bytes,
+    check_read,
+    check_round_trip,
+    coder_first,
+    drawn,
+    information,
+    pair,
+    small_tables,
+    write,
+)
 from lic_lab.check.tasks import Task
 from lic_lab.datasets.bundled import bundled_images
 
@@ -22,7 +34,7 @@ spans = Task("A1.1", "Cut the line into spans, and find whose a point is")
 @spans.part("a span starts where those of the smaller symbols end", points=1)
 def _(answer, rng):
     span, _ = functions(answer, "span and symbol_at")
-    for freq in _small_tables(rng, 20):
+    for freq in small_tables(rng, 20):
         symbol = int(rng.integers(len(freq)))
         got, right = span(list(freq), symbol), (sum(freq[:symbol]), freq[symbol], sum(freq))
         if not (isinstance(got, tuple | list | np.ndarray) and len(got) == 3):
@@ -33,14 +45,14 @@ def _(answer, rng):
 
 @spans.part("every point belongs to the symbol in whose span it lies", points=1)
 def _(answer, rng):
-    for freq in _small_tables(rng, 10):
+    for freq in small_tables(rng, 10):
         _check_points(functions(answer, "span and symbol_at")[1], freq, range(sum(freq)))
 
 
 @spans.part("symbols that never occur own no point, and a table may have a thousand symbols", points=1)
 def _(answer, rng):
     _, symbol_at = functions(answer, "span and symbol_at")
-    for freq in _small_tables(rng, 10):
+    for freq in small_tables(rng, 10):
         gaps = [n for count in freq for n in (0, count, 0)]
         _check_points(symbol_at, gaps, range(sum(gaps)))
     long = rng.integers(1, 60, 1000).tolist()
@@ -59,10 +71,6 @@ def _check_points(symbol_at: Callable, freq: list[int], points: Sequence[int]) -
             )
 
 
-def _small_tables(rng, count: int) -> list[list[int]]:
-    return [rng.integers(1, 9, rng.integers(2, 7)).tolist() for _ in range(count)]
-
-
 # ---- A1.2 ------------------------------------------------------------------------------------------------------------
 
 coder = Task("A1.2", "Write spans into bytes, and read them back")
@@ -70,19 +78,19 @@ coder = Task("A1.2", "Write spans into bytes, and read them back")
 
 @coder.part("short messages of a few symbols come back, whichever is read first", points=1)
 def _(answer, rng):
-    encode, reader = functions(answer, "encode and reader")
-    messages = [_message(rng, freq, int(rng.integers(1, 40))) for freq in _small_tables(rng, 12)]
-    written = [_write(encode, message) for message in messages]
+    encode, reader = pair(answer)
+    messages = [drawn(rng, freq, int(rng.integers(1, 40))) for freq in small_tables(rng, 12)]
+    written = [write(encode, message) for message in messages]
     for message, data in reversed(list(zip(messages, written, strict=True))):
-        _check_read(reader, data, message)
+        check_read(reader, data, message)
 
 
 @coder.part("nothing, a single symbol and a symbol that is certain come back", points=1)
 def _(answer, rng):
-    alone = [[(freq, symbol)] for freq in _small_tables(rng, 10) for symbol in (0, len(freq) - 1)]
+    alone = [[(freq, symbol)] for freq in small_tables(rng, 10) for symbol in (0, len(freq) - 1)]
     certain = [([int(rng.integers(1, 100))], 0)] * 500
     for message in ([], *alone, certain):
-        data = _check_round_trip(answer, message)
+        data = check_round_trip(*pair(answer), message)
         if len(data) > 16:
             raise NotYet(f"{len(message)} symbols that cost less than a byte became {len(data)} bytes: finish sooner")
 
@@ -91,69 +99,26 @@ def _(answer, rng):
 def _(answer, rng):
     thousand = rng.integers(1, 60, 1000).tolist()
     lopsided = [[1, 65535], [65535, 1], [1, 65534, 1], [1, 1, 65000]]
-    changing = [(freq, int(rng.integers(len(freq)))) for freq in (*lopsided, *_small_tables(rng, 40)) for _ in range(4)]
+    changing = [(freq, int(rng.integers(len(freq)))) for freq in (*lopsided, *small_tables(rng, 40)) for _ in range(4)]
     flat = [(freq, int(rng.integers(len(freq)))) for freq in lopsided for _ in range(30)]  # the rare ones are often hit
-    for message in (_message(rng, thousand, 300), flat, [changing[i] for i in rng.permutation(len(changing))]):
-        _check_round_trip(answer, message)
+    for message in (drawn(rng, thousand, 300), flat, [changing[i] for i in rng.permutation(len(changing))]):
+        check_round_trip(*pair(answer), message)
 
 
 @coder.part("a message that stays undecided for long comes back, whichever way it is decided", points=1)
 def _(answer, rng):
     for _ in range(150):  # the middle third of the middle third ...: the next digit is open, then a carry runs back
         thirds = [1] * int(rng.integers(1, 120)) + rng.integers(0, 3, 6).tolist()
-        _check_round_trip(answer, [([1, 1, 1], symbol) for symbol in thirds])
-    _check_round_trip(answer, [([1] * 256, int(byte)) for byte in rng.choice([0, 127, 128, 255], 3000)])
+        check_round_trip(*pair(answer), [([1, 1, 1], symbol) for symbol in thirds])
+    check_round_trip(*pair(answer), [([1] * 256, int(byte)) for byte in rng.choice([0, 127, 128, 255], 3000)])
 
 
 @coder.part("the bytes are those of the information, within 1 % and 8 bytes", points=2)
 def _(answer, rng):
     tables = [65500, 20, 16], rng.integers(1, 50, 16).tolist(), [1, 65535], [1, 1], rng.integers(1, 200, 200).tolist()
     for freq in tables:
-        message = _message(rng, freq, 4000)
-        _check_size(len(_check_round_trip(answer, message)), _information(message), f"{len(freq)} symbols")
-
-
-def _message(rng, freq: list[int], count: int) -> list[tuple[list[int], int]]:
-    """Symbols drawn by the frequencies: (the table, the symbol) of each."""
-    return [(freq, symbol) for symbol in rng.choice(len(freq), count, p=np.array(freq) / sum(freq)).tolist()]
-
-
-def _information(message: list[tuple[list[int], int]]) -> float:
-    """Bytes that a message needs under its tables."""
-    return sum(math.log2(sum(freq) / freq[symbol]) for freq, symbol in message) / 8
-
-
-def _write(encode: Callable, message: list[tuple[list[int], int]]) -> bytes:
-    return _bytes(encode([(sum(freq[:symbol]), freq[symbol], sum(freq)) for freq, symbol in message]))
-
-
-def _bytes(data) -> bytes:
-    if not isinstance(data, bytes | bytearray):
-        raise NotYet(f"the message must become bytes, and yours is of type {type(data).__name__}: use bytes(...)")
-    return bytes(data)
-
-
-def _check_read(reader: Callable, data: bytes, message: list[tuple[list[int], int]]) -> None:
-    read = reader(data)
-    for n, (freq, symbol) in enumerate(message):
-        try:
-            got = read(freq)
-        except NotImplementedError:
-            raise
-        except Exception as error:
-            raise NotYet(f"reading symbol {n} of {len(message)} raised {type(error).__name__}: {error}") from error
-        if got != symbol:
-            raise NotYet(
-                f"symbol {n} of {len(message)} came back as {got} and was {symbol}: write the first few states of both "
-                "sides below each other, and look where they part"
-            )
-
-
-def _check_round_trip(answer, message: list[tuple[list[int], int]]) -> bytes:
-    encode, reader = functions(answer, "encode and reader")
-    data = _write(encode, message)
-    _check_read(reader, data, message)
-    return data
+        message = drawn(rng, freq, 4000)
+        _check_size(len(check_round_trip(*pair(answer), message)), information(message), f"{len(freq)} symbols")
 
 
 def _check_size(size: int, needed: float, what: str) -> None:
@@ -220,10 +185,16 @@ def _surprise(message: np.ndarray, p: np.ndarray) -> float:
 def _check_learned(answer, message: list[int], symbols: int) -> int:
     """Bytes of a message that came back from them and from its length alone."""
     encode, decode = functions(answer, "encode_adaptive and decode_adaptive")
-    data = _bytes(encode(list(message), symbols))
-    encode([0] * 5, symbols)  # whoever keeps the last message beside its bytes now has this one
     hint = "both sides need the same table before each symbol, so learn from a symbol only after it is coded"
-    _check_list(decode(data, len(message), symbols), message, hint)
+
+    def read_back(data: bytes) -> None:
+        _check_list(decode(data, len(message), symbols), message, hint)
+
+    with coder_first(encode):
+        data = as_bytes(encode(list(message), symbols))
+        encode([0] * 5, symbols)  # whoever keeps the last message beside its bytes now has this one
+        read_back(data)
+    check_in_the_bytes(data, own_histogram(np.array(message)), read_back)
     return len(data)
 
 
@@ -261,7 +232,7 @@ def _(answer, rng):
     values = np.round(rng.laplace(0, 4, 3000)).astype(int).tolist()
     size, slots = _check_integers(answer, values, freq), [v + 8 if abs(v) <= 8 else 17 for v in values]
     beyond = sum(2 * math.log2(abs(v) - 8) + 4 for v in values if abs(v) > 8) / 8
-    needed = _information([(freq, slot) for slot in slots])
+    needed = information([(freq, slot) for slot in slots])
     _check_holds(size, needed)
     if size > 1.01 * needed + beyond + 8:
         raise NotYet(f"{size:,} bytes, and {needed + beyond:,.0f} are enough: how many digits has d, and who says so?")
@@ -275,10 +246,16 @@ def _bell(reach: int) -> list[int]:
 
 def _check_integers(answer, values: list[int], freq: list[int]) -> int:
     encode, decode = functions(answer, "encode_any and decode_any")
-    data = _bytes(encode(list(values), list(freq)))
-    encode([0] * 5, list(freq))
     hint = "symbol 0 is -r; after an escape say how many digits follow, then the digits, and the sign"
-    _check_list([int(n) for n in decode(data, len(values), list(freq))], values, hint)
+
+    def read_back(data: bytes) -> None:
+        _check_list([int(n) for n in decode(data, len(values), list(freq))], values, hint)
+
+    with coder_first(encode):
+        data = as_bytes(encode(list(values), list(freq)))
+        encode([0] * 5, list(freq))
+        read_back(data)
+    check_in_the_bytes(data, own_histogram(np.array(values)), read_back)
     return len(data)
 
 
@@ -293,14 +270,16 @@ def _(answer, rng):
         _check_picture(answer, _levels(rng, size, step)[: max(1, size // 16)])
 
 
-@picture.part("the bytes are fewer than with one histogram of all levels", points=1)
+@picture.part("the bytes are fewer than with one histogram of all levels, and than the library's Gaussians", points=1)
 def _(answer, rng):
-    _check_below(answer, levels := _levels(rng), own_histogram(levels), "one histogram of all levels needs")
+    levels = _levels(rng)
+    size = _check_below(answer, levels, own_histogram(levels), "one histogram of all levels needs")
+    _check_most(size, gaussian_bytes(levels), "a Gaussian for each frequency makes")
 
 
-@picture.part("fewer than the library writes with the right Gaussian for each frequency", points=1)
+@picture.part("10 % fewer than with one histogram of all levels", points=1)
 def _(answer, rng):
-    _check_below(answer, levels := _levels(rng), gaussian_bytes(levels), "a Gaussian for each frequency makes")
+    _check_below(answer, levels := _levels(rng), 0.9 * own_histogram(levels), "one histogram less 10 % makes")
 
 
 @picture.part("at most 3 % more than the own histogram of each frequency, had it been sent for nothing", points=1)
@@ -322,10 +301,20 @@ def _levels(rng, size: int = 184, step: float | None = None) -> np.ndarray:
 
 def _check_picture(answer, levels: np.ndarray) -> int:
     encode, decode = functions(answer, "encode_picture and decode_picture")
-    data = _bytes(encode(levels.copy()))
-    encode(np.zeros_like(levels[:1, :1]))
-    got, shape = np.asarray(decode(data, *levels.shape[:2])), levels.shape
-    if got.shape != shape:
+
+    def read_back(data: bytes) -> None:
+        _check_levels(np.asarray(decode(data, *levels.shape[:2])), levels)
+
+    with coder_first(encode):
+        data = as_bytes(encode(levels.copy()))
+        encode(np.zeros_like(levels[:1, :1]))
+        read_back(data)
+    check_in_the_bytes(data, own_histogram(levels), read_back)
+    return len(data)
+
+
+def _check_levels(got: np.ndarray, levels: np.ndarray) -> None:
+    if got.shape != (shape := levels.shape):
         raise NotYet(f"{shape[0]} rows of {shape[1]} blocks of 64 levels were written, and {got.shape} came back")
     if wrong := int((got != levels).sum()):
         row, column, k = np.argwhere(got != levels)[0].tolist()
@@ -333,7 +322,6 @@ def _check_picture(answer, levels: np.ndarray) -> int:
             f"{wrong} of {levels.size} levels came back wrong, the first at row {row}, column {column}, frequency {k}: "
             "use in the encoder only what the decoder has by then"
         )
-    return len(data)
 
 
 def _own(levels: np.ndarray) -> float:
@@ -341,8 +329,13 @@ def _own(levels: np.ndarray) -> float:
     return sum(own_histogram(levels[..., k]) for k in range(64))
 
 
-def _check_below(answer, levels: np.ndarray, most: float, what: str) -> None:
+def _check_below(answer, levels: np.ndarray, most: float, what: str) -> int:
     size = _check_picture(answer, levels)
     _check_holds(size, _own(levels) / 2)  # contexts save a tenth or two; nobody knows a photograph so well
+    _check_most(size, most, what)
+    return size
+
+
+def _check_most(size: int, most: float, what: str) -> None:
     if size > most:
         raise NotYet(f"{size:,} bytes, and {what} {most:,.0f}: what do neighbours and frequency tell in advance?")

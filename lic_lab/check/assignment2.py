@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from itertools import accumulate
@@ -13,7 +14,7 @@ from torch import Tensor
 from lic_lab.check.drawn import normal
 from lic_lab.check.exercises import NotYet
 from lic_lab.check.expect import functions, tensor
-from lic_lab.check.given2 import PICTURES, best_fixed, decibels, denoised, read_one_way
+from lic_lab.check.given2 import PICTURES, best_fixed, decibels, denoised, discretise, read_one_way
 from lic_lab.check.judging2 import (
     Watch,
     as_scan,
@@ -70,7 +71,10 @@ def _(answer, rng):
 
 
 def _discretised(answer, A: Tensor, B: Tensor, delta: Tensor, exact: bool = True) -> tuple[Tensor, Tensor]:
-    got = functions(answer, "discretise")[0](A, B, delta, exact=exact)
+    (mine,) = functions(answer, "discretise")
+    if inspect.unwrap(mine) is discretise:
+        raise NotYet("this is the library's, lent for the later tasks: write your own for this one")
+    got = mine(A, B, delta, exact=exact)
     if not (isinstance(got, tuple | list) and len(got) == 2):
         raise NotYet("give two tensors, what is left of the state and what an input of 1 writes: (decay, write)")
     shape = delta.shape[2], *delta.shape[:2], A.shape[1]

@@ -1,4 +1,4 @@
-"""What assignment A2 hands out: a reading of rows by a selective scan, and photographs cleaned of noise by it."""
+"""What assignment A2 hands out: a reading of rows by a selective scan, photographs cleaned by it, steps to borrow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from lic_lab.check.judging2 import held, over_time, writes
 from lic_lab.ops.selective_scan import selective_scan
 
 PICTURES = {"astronaut": (20, 150), "chelsea": (60, 90), "coffee": (120, 180)}
@@ -49,3 +50,9 @@ def best_fixed(clean: Tensor, noisy: Tensor) -> float:
     return max(
         decibels(clean, denoised(noisy, lambda tokens, step=step: torch.full_like(tokens, step))) for step in FIXED
     )
+
+
+def discretise(A: Tensor, B: Tensor, delta: Tensor, exact: bool = False) -> tuple[Tensor, Tensor]:
+    """Give (decay, write), both (l, b, d, n), as task A2.1 asks: lent to those who do a later task first."""
+    steps = over_time(delta)
+    return torch.exp(steps * A), held(A, B, delta) if exact else steps * writes(B)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import logging
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
@@ -19,18 +22,37 @@ from lic_lab.errors import LicLabError
 QUIET = logging.getLogger("lic_lab.course.execute")
 QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False  # what nbclient has to say of a kernel that ended is in the reason
+MOST = 3
+"""So many cells that stopped are named in the remarks; the others are counted."""
 
 
-def run_contained(notebook, assignment: str, hidden: Iterable[Path], limits: Limits, *, walls: bool = True) -> str:
-    """Run the cells of a notebook in place; give the reason why all of it is worth nothing, "" where there is none.
+class Ran(NamedTuple):
+    """How the cells ran: the reason why all of it is worth nothing, "" where there is none, and remarks."""
 
-    hidden: folders that the answers may not read.   walls: whether to use Landlock where the system has it.
+    reason: str
+    remarks: list[str]
+
+
+def run_contained(
+    notebook,
+    assignment: str,
+    hidden: Iterable[Path],
+    limits: Limits,
+    *,
+    given: Collection[str] = (),
+    walls: bool = True,
+) -> Ran:
+    """Run the cells of a notebook in place, in a process that can do no harm.
+
+    hidden: folders that the answers may not read.   given: the texts of the cells that were given out without a name,
+    to try an answer.   walls: whether to use Landlock where the system has it.
     Raises LicLabError where no kernel could be started, which is not the answers' fault.
     """
     notebook.cells.append(new_code_cell("pass"))  # its start is one more look at what judges
     with cell() as private:
         private.furnish(assignment, hidden, limits, walls)
-        died = _Client(notebook, private, limits).run()
+        client = _Client(notebook, private, limits, given)
+        died = client.run()
         notes = private.notes()
     tried = [one_line(note["tried"]) for note in notes if "tried" in note]
     if not died and not any("walls" in note for note in notes):
@@ -38,19 +60,23 @@ def run_contained(notebook, assignment: str, hidden: Iterable[Path], limits: Lim
     notebook.cells.pop()
     eaten = any(output.get("ename") == "MemoryError" for one in notebook.cells for output in one.get("outputs", ()))
     if tried:
-        return f"it tried to {tried[0]}"
-    return died or (f"it asked for more memory than {limits.memory / MIB:g} MiB" if eaten else "")
+        return Ran(f"it tried to {tried[0]}", [])
+    reason = died or (f"it asked for more memory than {limits.memory / MIB:g} MiB" if eaten else "")
+    left = [one_line(note["left"], 40) for note in notes if "left" in note]
+    remarks = [f"left out, as it starts a program: {', '.join(left)}"] if left else []
+    return Ran(reason, [*client.interrupted, *remarks, *_stops(notebook, given)])
 
 
 class _Client(NotebookClient):
-    """nbclient with a kernel of ours, and a watch over it."""
+    """nbclient with a kernel of ours, and a watch over it. interrupted: a remark for each cell that was."""
 
-    def __init__(self, notebook, private: Cell, limits: Limits):
+    def __init__(self, notebook, private: Cell, limits: Limits, given: Collection[str]):
         super().__init__(
             notebook, allow_errors=True, timeout=None, record_timing=False, store_widget_state=False,
             shutdown_kernel="immediate", skip_cells_with_tag="", log=QUIET, on_cell_execute=self._enter,
         )  # fmt: skip
         self._private, self._limits, self._guard = private, limits, None
+        self._given, self.interrupted = given, []
 
     def create_kernel_manager(self):
         """Give the kernel of this submission."""
@@ -70,6 +96,25 @@ class _Client(NotebookClient):
             if self._guard:
                 self._guard.finish()
         return self._guard.reason if self._guard else ""
+
+    async def async_execute_cell(self, cell, cell_index, *rest, **options):
+        """Run a cell, and interrupt it where it is one without a name and has taken too long."""
+        late = asyncio.ensure_future(self._interrupt(cell, cell_index))
+        try:
+            return await super().async_execute_cell(cell, cell_index, *rest, **options)
+        finally:
+            late.cancel()  # what is interrupted is this cell and none behind it
+
+    async def _interrupt(self, cell, cell_index: int) -> None:
+        """Wait as long as a cell may take, then interrupt it, again and again, as an answer may go on regardless."""
+        if grade_id(cell):
+            return
+        seconds = self._limits.given if cell.source in self._given else self._limits.own
+        await asyncio.sleep(seconds)
+        self.interrupted.append(f"cell {cell_index + 1} ran longer than {seconds:g} seconds and was stopped")
+        while True:
+            await self.km.interrupt_kernel()
+            await asyncio.sleep(5)
 
     def process_message(self, msg, cell, cell_index):
         """Take an output of a cell, as long as there is not too much; widgets have nobody to speak to."""
@@ -102,6 +147,27 @@ def _size(content) -> int:
         if isinstance(content, (str, bytes))
         else 64 + (sum(map(_size, content)) if isinstance(content, list) else 0)
     )
+
+
+def _stops(notebook, given: Collection[str]) -> list[str]:
+    """Give a remark for each cell that stopped with an error, but for what was given out and for stubs that are left.
+
+    A name that is missing behind a cell of the same task that stopped is no news.
+    """
+    found: list[str] = []
+    before: set[str] = set()
+    for number, one in enumerate(notebook.cells, 1):
+        errors = [output for output in one.get("outputs", ()) if output.output_type == "error"]
+        if not errors or (not grade_id(one) and one.source in given):
+            continue
+        kind, task = str(errors[0].get("ename")), (grade_id(one) or "").rpartition("-")[0]
+        known = kind in ("NotImplementedError", "KeyboardInterrupt") or (kind == "NameError" and task in before)
+        before.add(task)
+        if not known:
+            said = re.sub(r"\(\S+\.py, (line \d+)\)", r"(\1)", str(errors[0].get("evalue", ""))[:300])
+            name = grade_id(one) or f"cell {number}"
+            found.append(f"{name} stopped: {one_line(f'{kind}: {said}' if said else kind, 100)}")
+    return found[:MOST] + ([f"and {len(found) - MOST} more stopped"] if len(found) > MOST else [])
 
 
 def settle(notebook, reason: str) -> list[str]:

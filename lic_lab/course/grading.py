@@ -156,10 +156,10 @@ class _Grader:
 
         course, view = self.course, self.course.nbgrader(one.assignment, one.student)
         remarks: list[str] = []
-        run = _Run(self, one.assignment)
         grader = Autograde(coursedir=view, config=course.config, log=course.log)
         grader.force = True
         given = read_notebook(course.released(one.assignment))
+        run = _Run(self, one.assignment, given)
         mender = Mend(given=given, remarks=remarks, enabled=True)
         grader.sanitize_preprocessors = [mender, *grader.sanitize_preprocessors]
         grader.autograde_preprocessors = [run if step is Execute else step for step in grader.autograde_preprocessors]
@@ -207,8 +207,9 @@ class _Grader:
 class _Run:
     """What stands in for nbgrader's own step that runs the cells: called with a notebook and its resources."""
 
-    def __init__(self, grader: _Grader, assignment: str):
+    def __init__(self, grader: _Grader, assignment: str, given):
         self.grader, self.assignment = grader, assignment
+        self.given = {cell.source for cell in given.cells if cell.cell_type == "code" and not grade_id(cell)}
         self.reason, self.remarks = "", []
 
     def __call__(self, notebook, resources):
@@ -218,9 +219,11 @@ class _Run:
         grader = self.grader
         grader.turn.release()
         try:
-            self.reason = run_contained(notebook, self.assignment, grader.hidden, grader.limits, walls=grader.walls)
+            self.reason, self.remarks = run_contained(
+                notebook, self.assignment, grader.hidden, grader.limits, given=self.given, walls=grader.walls
+            )
         finally:
             grader.turn.acquire()
             os.environ["NBGRADER_EXECUTION"] = "autograde"  # as nbgrader left it; another turn has taken it away since
-        self.remarks = settle(notebook, self.reason)
+        self.remarks += settle(notebook, self.reason)
         return notebook, resources

@@ -21,7 +21,9 @@ class Limits:
     """seconds: of one cell.   minutes: of a submission.   memory, disk, output: bytes, of a submission in all.
 
     A cell may take longer than all parts of any task together (`check.tasks`), so that an answer without an end costs
-    its part of a task, and only one outside of the parts costs the submission.
+    its part of a task. Cells without a name, given or the student's own, call answers too: they are interrupted before
+    they are over the limit, and the cells behind them run. Only an answer or points over the limit, or a cell that
+    cannot be interrupted, costs the submission.
     """
 
     seconds: float = 500
@@ -29,6 +31,19 @@ class Limits:
     memory: int = 4096 * MIB
     disk: int = 512 * MIB
     output: int = 16 * MIB
+
+    @property
+    def given(self) -> float:
+        """Seconds until a cell is interrupted that was given out between the tasks, to try an answer.
+
+        Few, as one answer without an end may be tried in several cells, and all of them count in `minutes`.
+        """
+        return self.seconds / 10
+
+    @property
+    def own(self) -> float:
+        """Seconds until a cell that a student added is interrupted; a training of the student's own may be in it."""
+        return 0.9 * self.seconds
 
 
 class Watch(threading.Thread):

@@ -20,8 +20,8 @@ class Score:
     """What one student has in one assignment.
 
     tasks: task -> points.   total, maximum: points.   status: GRADED, ZERO or FAILED.   reason: for ZERO and FAILED,
-    in words; for GRADED what was mended or missing, "" otherwise.   when: UTC, ISO 8601.   submission, source: hashes
-    of what was graded and of what it was graded with.
+    in words; for GRADED what was mended, missing, left out or stopped, "" otherwise.   when: UTC, ISO 8601.
+    submission, source: hashes of what was graded and of what it was graded with.
     """
 
     student: str

@@ -26,6 +26,9 @@ BY_THEMSELVES = {
     ("inspect", "getfile"),  # torch has its own
 }  # fmt: skip
 
+PLAIN_FORMATS = frozenset({"%r", *(f"%.{digits}f" for digits in range(1, 17))})
+"""What `%precision` sets that still shows a number of points as that number."""
+
 
 class Snapshot:
     """What the judges are made of, as it is now."""
@@ -44,7 +47,7 @@ class Snapshot:
                 return f"the module {name} was replaced"
             now = vars(module)
             for key, value in before.items():
-                if now.get(key, self) is not value and not _may_change(name, key, value):
+                if now.get(key, self) is not value and not _may_change(name, key, value, now.get(key)):
                     return f"{name}.{key} was replaced"
             if name.startswith(STRICT) and (new := [key for key in now.keys() - before.keys() if _is_new(now[key])]):
                 return f"{name}.{min(new)} was added"
@@ -90,8 +93,14 @@ def _alike(now: list, before: list) -> bool:
     return len(now) == len(before) and all(a is b for a, b in zip(now, before, strict=True))
 
 
-def _may_change(module: str, key: str, value) -> bool:
-    """What Python and libraries set anew by themselves: a module's caches and records of warnings."""
+def _may_change(module: str, key: str, value, now) -> bool:
+    """What Python and libraries set anew by themselves, a module's caches and records of warnings, or does no harm.
+
+    `np.bool = bool` stands in notebooks beside `np.float = float`, for code that is older than NumPy 1.24. It is the
+    only one of those names that NumPy still has; no judge uses it, and Python's own type of that name stands for it.
+    """
+    if (module, key) == ("numpy", "bool") and now is bool:
+        return True
     plain = not callable(value) and not isinstance(value, (ModuleType, dict, tuple))
     late = module.startswith("torch") and not isinstance(value, BuiltinFunctionType)  # its compiler wraps the others
     return plain or late or key in ("__warningregistry__", "__annotations__") or (module, key) in BY_THEMSELVES
@@ -120,7 +129,7 @@ def _shell() -> list:
         shell.display_pub,
         kernel,
     ]
-    found = [sys.displayhook, plain.type_printers.get(float), plain.float_format, shell.user_ns, type(shell.user_ns)]
+    found = [sys.displayhook, plain.type_printers.get(float), _format(plain), shell.user_ns, type(shell.user_ns)]
     found += [shell.user_module, shell.user_ns.get("__builtins__")]
     for some in (shell.ast_transformers, shell.input_transformers_post, changers.cleanup_transforms):
         found += some
@@ -131,6 +140,12 @@ def _shell() -> list:
         found += [*kernel.shell_handlers.values(), session.pack, session.unpack]
         found += [shell.displayhook.session, shell.displayhook.pub_socket]
     return found + [part for thing in things for part in (thing, *_methods(thing))]
+
+
+def _format(plain):
+    """How floats are shown: one and the same thing for all ways that do not change the number."""
+    now = plain.float_format
+    return PLAIN_FORMATS if type(now) is str and now in PLAIN_FORMATS else now
 
 
 def _methods(thing) -> list:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lic_lab.check import grade, list_tasks
+from lic_lab.check import given1, grade, judging1, list_tasks
 from lic_lab.check.given1 import dct_levels, gaussian_bytes, grey_of, own_histogram
+from lic_lab.check.tasks import find_task
 from lic_lab.errors import LicLabError
 
 ANSWERS = runpy.run_path(str(Path(__file__).parents[1] / "course" / "answers" / "a1.py"))
@@ -139,6 +140,106 @@ def test_fewer_bytes_than_the_information_save_nothing_even_if_all_comes_back(id
 
     assert grade(id, (keeping, reading), seed=5) == earned
     assert "what else do you hand on" in capsys.readouterr().out
+
+
+def numbered(name: str, place: str):
+    """Of a right pair: one that keeps each message, and gives its number in a file of the right size."""
+    (encode, decode), kept = RIGHT[name], []
+
+    def keeping(*message):
+        kept.append(encode(*message))
+        number, idle = (len(kept) - 1).to_bytes(4, "big"), bytes(max(0, len(kept[-1]) - 4))
+        return number + idle if place == "front" else idle + number
+
+    def reading(data, *sizes):
+        number = data[:4] if place == "front" else data[-4:]
+        return decode(kept[int.from_bytes(number, "big")], *sizes)
+
+    return keeping, reading
+
+
+@pytest.mark.parametrize("place", ["front", "back"])
+@pytest.mark.parametrize(("id", "earned"), [("A1.2", 2), ("A1.3", 0), ("A1.4", 0), ("A1.5", 0)])
+def test_a_number_in_idle_bytes_of_the_right_size_earns_only_the_messages_of_a_few_bytes(id, earned, place, capsys):
+    assert grade(id, numbered(id, place), seed=5) == earned
+    assert "it must be in the bytes" in capsys.readouterr().out
+
+
+IDLE = {  # honest, and wasteful: bytes that say nothing, in front, behind, or after each byte
+    "in front": (lambda data: bytes(400) + data, lambda data: data[400:]),
+    "behind": (lambda data: data + bytes(400), lambda data: data[:-400]),
+    "between": (lambda data: bytes(n for byte in data for n in (byte, 0, 0, 0)), lambda data: data[::4]),
+}
+
+
+@pytest.mark.parametrize("waste", IDLE)
+def test_idle_bytes_cost_an_honest_coder_only_the_points_for_size(waste, capsys):
+    (encode, reader), (put, take) = RIGHT["A1.2"], IDLE[waste]
+    earned = grade("A1.2", (lambda spans: put(encode(spans)), lambda data: reader(take(data))), seed=5)
+    assert earned == 3  # not the size, and not "nothing" in at most 16 bytes
+    assert "must be in the bytes" not in capsys.readouterr().out
+
+
+def test_a_decoder_that_runs_on_in_spoilt_bytes_for_ever_is_no_fault():
+    encode, decode = RIGHT["A1.4"]
+    written = set()
+
+    def noting(*message):
+        written.add(data := encode(*message))
+        return data
+
+    def patient(data, *sizes):
+        while data not in written:
+            pass
+        return decode(data, *sizes)
+
+    assert grade("A1.4", (noting, patient), seed=5) == 3
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_honest_coders_are_never_told_that_their_message_comes_from_elsewhere(seed, capsys):
+    for id in ("A1.2", "A1.3", "A1.4"):
+        assert grade(id, RIGHT[id], seed=seed) == find_task(id).points
+    lent = given1.encode, given1.reader
+    for message in ([], [([9], 0)] * 500, judging1.drawn(np.random.default_rng(seed), [65500, 20, 16], 4000)):
+        judging1.check_round_trip(*lent, message)
+
+
+def test_the_lent_coder_meets_every_claim_of_the_task_but_is_no_answer_to_it(capsys):
+    encode, reader = given1.encode, given1.reader
+    assert grade("A1.2", (lambda spans: encode(spans), lambda data: reader(data)), seed=6) == 6
+    assert grade("A1.2", (encode, reader), seed=6) == 0
+    assert "write your own" in capsys.readouterr().out
+
+
+def later_tasks(**changed) -> dict:
+    """The names of a notebook whose later tasks are right, with these in the place of its own."""
+    space = {}
+    for id in NAMES:
+        exec(ANSWERS["RIGHT"][id.replace(".", "-") + "-answer"], space)
+    space.update(changed)
+    return space
+
+
+@pytest.mark.parametrize("id", ["A1.3", "A1.4", "A1.5"])
+def test_where_the_coder_of_the_second_task_fails_later_tasks_say_so(id, capsys):
+    right = RIGHT["A1.2"][0]
+    space = later_tasks(encode=lambda spans: right([(start, length, line + 1) for start, length, line in spans]))
+    assert grade(id, tuple(space[name] for name in NAMES[id]), seed=5) < find_task(id).points
+    assert "your coder of A1.2 fails first" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("id", ["A1.3", "A1.4", "A1.5"])
+def test_later_tasks_earn_all_points_with_the_lent_coder(id):
+    space = later_tasks(encode=given1.encode, reader=given1.reader)
+    assert grade(id, tuple(space[name] for name in NAMES[id]), seed=5) == find_task(id).points
+
+
+def test_a_right_coder_is_not_blamed_for_a_later_task(capsys):
+    space = later_tasks()
+    read = space["decode_adaptive"]
+    assert grade("A1.3", (space["encode_adaptive"], lambda *x: read(*x)[::-1]), seed=5) == 0
+    assert "fails first" not in capsys.readouterr().out
 
 
 def test_answers_of_other_types_earn_as_much():

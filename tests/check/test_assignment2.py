@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lic_lab.check import grade, list_tasks
+from lic_lab.check import given2, grade, list_tasks
 from lic_lab.check.given2 import best_fixed, decibels, denoised, read_one_way
 from lic_lab.check.judging2 import Watch
+from lic_lab.ops.selective_scan.associative import prefix
 
 ANSWERS = runpy.run_path(str(Path(__file__).parents[1] / "course" / "answers" / "a2.py"))
 NAMES = {
@@ -154,3 +155,30 @@ def test_the_best_fixed_step_is_better_than_the_noise():
     clean = torch.arange(48.0, dtype=torch.float64).expand(40, 48) * 4
     noisy = clean + 20 * torch.randn(40, 48, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     assert best_fixed(clean, noisy) > decibels(clean, noisy) + 3
+
+
+def test_the_lent_discretisation_meets_every_claim_of_the_task_but_is_no_answer_to_it(capsys):
+    assert grade("A2.1", lambda *x, **how: given2.discretise(*x, **how), seed=6) == 3
+    assert grade("A2.1", given2.discretise, seed=6) == 0
+    assert "write your own" in capsys.readouterr().out
+
+
+def test_the_lent_steps_and_the_lent_prefix_are_enough_for_the_tasks_that_need_them():
+    space = {}
+    for id in NAMES:
+        exec(ANSWERS["RIGHT"][id.replace(".", "-") + "-answer"], space)
+    space.update(discretise=given2.discretise)
+    for id in ("A2.2", "A2.5"):
+        assert grade(id, space[NAMES[id][0]], seed=5) == POINTS[id]
+
+    def in_chunks(u, delta, A, B, C, D, chunk=64):
+        h, out = u.new_zeros(u.shape[0], *A.shape), []
+        for u_, delta_, B_, C_ in zip(*(x.split(chunk, dim=-1) for x in (u, delta, B, C)), strict=True):
+            decay, write = given2.discretise(A, B_, delta_)
+            added = write * u_.movedim(-1, 0)[..., None]
+            states = prefix(decay, torch.cat([added[:1] + decay[:1] * h, added[1:]]))
+            out.append(torch.einsum("lbdn,bnl->bdl", states, C_))
+            h = states[-1]
+        return torch.cat(out, dim=-1) + D[:, None] * u
+
+    assert grade("A2.5", in_chunks, seed=5) == POINTS["A2.5"]

@@ -1,11 +1,13 @@
 """The tasks of A3: right answers earn all points, half-right ones their parts, and hints say what is wrong."""
 
+import zlib
+
 import numpy as np
 import pytest
 import torch
 
 from lic_lab.blocks.wavelet import DWAN
-from lic_lab.check import check, grade, list_exercises, list_tasks
+from lic_lab.check import check, denoising, grade, list_exercises, list_tasks
 from lic_lab.check.tasks import find_task
 from lic_lab.ops.wavelets import dwt2, idwt2, wavedec2, waverec2
 
@@ -188,3 +190,37 @@ def test_a_loaded_model_that_was_spoilt_does_not_change_the_files_that_are_asked
     attention = load("asymmetric").model.attention
     monkeypatch.setattr(attention, "look", lambda x: 1 / 0)
     assert grade("A3.6", RIGHT["A3.6"]) == 3
+
+
+def test_the_level_that_the_text_asks_for_is_near_enough_on_three_hundred_seeds(monkeypatch):
+    pictures = denoising.bundled_images()  # read once: it is most of the time
+    monkeypatch.setattr(denoising, "bundled_images", lambda: pictures)
+    near = find_task("A3.3").parts[0]
+    for seed in range(300):
+        generator = np.random.default_rng([seed, zlib.crc32(f"A3.3 {near.claim}".encode())])  # as `grade` has it
+        near.judge((level, gently), generator)
+
+
+def test_a_clean_picture_that_was_looked_up_is_more_than_anybody_gains(monkeypatch, capsys):
+    seen = []
+    drawn = denoising.noisy_pictures
+
+    def noting(*given):
+        found = drawn(*given)
+        seen[:] = [clean for clean, _ in found.values()]
+        return found
+
+    monkeypatch.setattr(denoising, "noisy_pictures", noting)
+    looked_up = lambda noisy, sigma: min(seen, key=lambda clean: float((clean - noisy).square().sum()))  # noqa: E731
+    assert grade("A3.3", (level, looked_up), seed=3) == 1
+    assert "more than noise lets anybody gain" in capsys.readouterr().out
+
+
+def test_a_denoiser_far_better_than_asked_keeps_its_points():
+    def spun(noisy, sigma):
+        """The mean over many shifts, which no block's border survives."""
+        shifts = [(i, j) for i in range(4) for j in range(4)]
+        found = [gently(noisy.roll(s, (0, 1)), sigma).roll((-s[0], -s[1]), (0, 1)) for s in shifts]
+        return sum(found) / len(shifts)
+
+    assert grade("A3.3", (level, spun), seed=3) == 4

@@ -12,8 +12,10 @@ from submissions import above, all_rows, answers, hand_in, tasks
 from tiny import hostile
 
 from lic_lab.check import list_tasks
+from lic_lab.course.folder import shipped_assignments
 from lic_lab.course.grading import grade
 from lic_lab.course.limits import MIB, Limits
+from lic_lab.course.marks import grade_id, read_notebook
 from lic_lab.course.release import release
 
 ASSIGNMENTS = ("A1", "A2", "A3", "A4", "A5")
@@ -60,6 +62,14 @@ def test_right_answers_earn_all_partial_ones_a_part_and_wrong_or_no_answers_noth
 def test_a_task_whose_every_part_runs_out_of_time_does_not_end_the_submission(task):
     checked_and_graded = 2 * task.seconds * len(task.parts)
     assert checked_and_graded < Limits().seconds
+
+
+@pytest.mark.parametrize("name", ["A1", "A2"])
+def test_where_tasks_build_on_each_other_an_endless_first_answer_is_graded_within_the_minutes(name):
+    cells = read_notebook(next(shipped_assignments().glob(f"{name}_*.ipynb"))).cells
+    given = sum(cell.cell_type == "code" and not grade_id(cell) for cell in cells)
+    checked_and_graded = sum(2 * task.seconds * len(task.parts) for task in list_tasks(name))
+    assert checked_and_graded + given * Limits().given < 60 * Limits().minutes
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -205,6 +206,111 @@ def test_cells_that_were_changed_deleted_or_doubled_are_as_they_were_given_out(t
     row = rows(course)["anna"]
     assert (tasks(row), row["status"]) == ({"T1.1": 3, "T1.2": 0}, "graded")
     assert "T1-1-points was changed" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("%precision 3", ""),
+        ("%precision 1\n%precision", ""),
+        ("import numpy as np\nnp.float = float; np.int = int; np.bool = bool", ""),
+        ("!ls -l /", "left out, as it starts a program: ls"),
+        ("%ls", "left out, as it starts a program: ls"),
+        (
+            "%pip install -q numpy\n!/usr/bin/python3 -m pip list\n!uname",
+            "left out, as it starts a program: pip, uname",
+        ),
+        ("files = !ls\nassert files == []", "left out, as it starts a program: ls"),
+        ("get_ipython().run_cell_magic('bash', '', 'rm -rf .')", "left out, as it starts a program: bash"),
+        ("get_ipython().run_cell_magic('script', 'ruby -v', '1')", "left out, as it starts a program: ruby"),
+    ],
+)
+def test_what_is_common_and_harmless_in_a_notebook_costs_nothing(tiny, text, remark):
+    course, handed, released = tiny
+    hand_in(handed, "anna", released, above(text, RIGHT))
+    grade(course, handed, limits=STRICT)
+    row = rows(course)["anna"]
+    assert (row["status"], row["total"], row["reason"]) == ("graded", "5", remark)
+    if remark:
+        page = (course / "feedback/anna/T1/T1_numbers.html").read_text("utf-8")
+        assert "left out while it is graded, as it starts a program" in page
+
+
+def test_a_cell_whose_text_is_for_another_program_is_left_out(tiny):
+    course, handed, released = tiny
+    path = hand_in(handed, "anna", released, RIGHT)
+    add_cells(path, "%%bash\nls")
+    grade(course, handed, limits=STRICT)
+    assert (rows(course)["anna"]["total"], rows(course)["anna"]["reason"]) == (
+        "5",
+        "left out, as it starts a program: bash",
+    )
+
+
+def add_cells(path: Path, *texts: str, at: int = 2) -> None:
+    """Put plain cells of code into a notebook, behind the first answer or elsewhere."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[at:at] = [nbformat.v4.new_code_cell(text) for text in texts]
+    nbformat.write(notebook, path)
+
+
+@pytest.mark.parametrize("goes_on", ["", "    except: pass\n"], ids=["ends", "ends at the second interruption"])
+def test_an_endless_answer_in_a_given_cell_without_points_leaves_the_other_tasks_theirs(fresh, tmp_path, goes_on):
+    write_assignment(tmp_path / "own")
+    add_cells(next((tmp_path / "own").glob("*.ipynb")), "double(3)", at=5)  # between the tasks, to try the first
+    released = release(tmp_path / "course", source=tmp_path / "own")[0].path
+    endless = "def double(n):\n    if n == 21: return 42\n"
+    endless += f"    try:\n        while True: pass\n{goes_on}" if goes_on else "    while True: pass\n"
+    hand_in(tmp_path / "handed", "anna", released, RIGHT | {"T1-1-answer": endless + "    while n > 3: pass"})
+    grade(tmp_path / "course", tmp_path / "handed", limits=replace(STRICT, seconds=16))
+    row = rows(tmp_path / "course")["anna"]
+    assert (row["status"], tasks(row)) == ("graded", {"T1.1": 3, "T1.2": 2})
+    assert row["reason"] == "cell 6 ran longer than 1.6 seconds and was stopped"
+
+
+def test_an_endless_cell_of_a_students_own_is_stopped_and_the_cells_behind_it_run(tiny):
+    course, handed, released = tiny
+    add_cells(hand_in(handed, "anna", released, RIGHT), "while True: pass")
+    grade(course, handed, limits=STRICT)
+    row = rows(course)["anna"]
+    assert (row["total"], row["reason"]) == ("5", "cell 3 ran longer than 3.6 seconds and was stopped")
+
+
+def test_a_cell_that_cannot_be_interrupted_costs_the_submission(tiny):
+    course, handed, released = tiny
+    deaf = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+    add_cells(hand_in(handed, "anna", released, RIGHT), deaf)
+    grade(course, handed, limits=STRICT)
+    row = rows(course)["anna"]
+    assert (row["status"], row["total"], row["reason"]) == ("zero", "0", "cell 3 ran longer than 4 seconds")
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("def double(n)\n    return 2 * n", "T1-1-answer stopped: SyntaxError: expected ':' (line 1)"),
+        ("def double(n):\n    return 2 * n\n1 / 0", "T1-1-answer stopped: ZeroDivisionError: division by zero"),
+        ("def double(n):\n    return n['x']", "T1-1-points stopped: TypeError: 'int' object is not subscriptable"),
+        ("def double(n):\n    raise NotImplementedError", ""),
+        ("raise NotImplementedError", ""),
+        ("def twice(n):\n    return 2 * n", "T1-1-points stopped: NameError: name 'double' is not defined"),
+    ],
+    ids=["a colon is missing", "an error behind it", "an error when judged", "a stub", "a bare stub", "another name"],
+)
+def test_a_cell_that_stops_with_an_error_is_named_with_it_unless_it_is_a_stub(tiny, text, remark):
+    course, handed, released = tiny
+    hand_in(handed, "anna", released, RIGHT | {"T1-1-answer": text})
+    grade(course, handed, limits=STRICT)
+    assert rows(course)["anna"]["reason"] == remark
+
+
+def test_of_many_cells_that_stop_the_first_are_named_in_one_line(tiny):
+    course, handed, released = tiny
+    add_cells(hand_in(handed, "anna", released, RIGHT), *["raise ValueError('\\n' + 999 * 'x')"] * 5)
+    grade(course, handed, limits=STRICT)
+    row = rows(course)["anna"]
+    assert row["total"] == "5" and row["reason"].isprintable() and len(row["reason"]) < 400
+    assert row["reason"].startswith("cell 3 stopped: ValueError:  xxx") and row["reason"].endswith("and 2 more stopped")
 
 
 def test_what_is_graded_and_unchanged_is_not_graded_again(tiny):

@@ -65,6 +65,13 @@ def test_what_students_get_has_no_outputs_and_says_where_to_write(shipped):
         assert "raise NotImplementedError" in text(one.path)
 
 
+def test_all_notebooks_say_in_the_same_words_what_to_see_to_before_they_are_handed_in(shipped):
+    firsts = [read_notebook(one.path).cells[0].source for one in shipped[1]]
+    said = {first.partition("**Before you hand in.** ")[2] for first in firsts}
+    assert (len(firsts), len(said)) == (5, 1)
+    assert said.pop().startswith("Restart the kernel and run all cells")
+
+
 def test_an_assignment_of_ones_own_is_released(own, tmp_path):
     made = release(tmp_path / "course", source=own)[0]
     assert (made.assignment, made.points, made.kept) == ("T1", 5, False)

@@ -72,7 +72,7 @@ def hostile(bait, another) -> dict[str, tuple[str, str]]:
         "moves": (f"import os; os.rename({bait}, 'mine')", "move"),
         "changes-rights": (f"import os; os.chmod({folder}, 0)", "change"),
         "starts-a-process": (f"import subprocess; subprocess.run(['rm', '-f', {bait}])", "start a process (rm)"),
-        "starts-a-shell": (f"!rm -f {bait}", "start a process"),
+        "starts-a-shell": (f"import os; os.system('rm -f {bait[1:-1]}')", "start a process (rm)"),
         "forks": ("import os\nwhile True: os.fork()", "start a process"),
         "replaces-float": ("import builtins\nbuiltins.float = lambda n: 3", "builtins.float was replaced"),
         "replaces-print": ("import builtins\nbuiltins.print = lambda *n: None", "builtins.print was replaced"),
@@ -90,6 +90,8 @@ def hostile(bait, another) -> dict[str, tuple[str, str]]:
             "plain.for_type(float, lambda *n: n[1].text('3'))",
             "the way results are shown",
         ),
+        "changes-how-floats-are-shown": ("%precision %.0s3", "the way results are shown"),
+        "puts-another-type-in-the-place-of-numpys": ("import numpy\nnumpy.bool = int", "numpy.bool was replaced"),
         "changes-what-runs": (
             "steps = get_ipython().input_transformers_cleanup\n"
             "steps.append(lambda lines: ['3.0'] if 'judged' in str(lines) else lines)",

@@ -195,7 +195,7 @@ PARTIAL = {
         "Learned", "Table"
     ),
 }
-PARTIAL_POINTS = {"A1.1": 1, "A1.2": 3, "A1.3": 2, "A1.4": 1, "A1.5": 3}
+PARTIAL_POINTS = {"A1.1": 1, "A1.2": 3, "A1.3": 2, "A1.4": 1, "A1.5": 2}
 
 WRONG = {
     # a span is said by its end instead of its start

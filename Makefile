@@ -71,7 +71,7 @@ results-ablation: $(READY)  ## Train the ablations of chapter 13 on folders of p
 STEREO ?= data/stereo
 results-stereo: $(READY)  ## Measure stereo codecs on the pairs of a folder (STEREO=folder) and the bundled one
 	$(BIN)/lic-lab evaluate bisic,hevc-pair,pair:charm,pair:bimamba,pair:jpeg,pair:webp,pair:jpeg2000,pair:avif \
-	  motorcycle $(STEREO) --stereo --name stereo --qualities bisic=$(RUNGS) --qualities pair:bimamba=$(RUNGS) --out out/stereo
+	  motorcycle $(STEREO) --stereo --name stereo --qualities bisic=$(RUNGS) --qualities pair:charm=$(RUNGS) --qualities pair:bimamba=$(RUNGS) --out out/stereo
 	cp out/stereo/rows.csv data/results/stereo.csv && cp out/stereo/rd.png data/results/stereo.png
 	$(BIN)/lic-lab info data/weights/bisic.safetensors > data/weights/bisic.md
 

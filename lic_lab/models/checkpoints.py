@@ -103,6 +103,15 @@ def weights_path(name: str) -> Path:
     return weights_beside(name) or data_path("weights", f"{name}.safetensors")
 
 
+def trainings(model: Codec) -> list[dict]:
+    """Give the trainings behind the weights of a model, the oldest first, as its card tells them; none if untrained.
+
+    Each has "command", "steps", "hours" and "validation" where they are known, the last one all that its card holds.
+    """
+    card = getattr(model, "card", None)
+    return [*card.get("before", []), card] if card else []
+
+
 def shipped() -> list[str]:
     """List the models that come with trained weights, in the order of the presets."""
     return [name for name in known() if weights_path(name).is_file()]

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from lic_lab.datasets.images import write_image
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation.cards import card_markdown
-from lic_lab.models.checkpoints import load_weights, save_model
+from lic_lab.models.checkpoints import load_weights, save_model, trainings
 from lic_lab.models.presets import LADDER, PRESETS, build
 from lic_lab.training.control import Control
 from lic_lab.training.loop import read_state
@@ -233,6 +233,8 @@ def test_a_card_says_what_was_trained_before_and_keeps_it_when_resumed(pictures,
         ]
         assert run["validation"]
     assert "before" not in models[0].card
+    assert [run["steps"] for run in trainings(load_weights(third))] == [2, 2, 3]
+    assert trainings(models[0]) == [models[0].card] and trainings(build("charm", "tiny")) == []
     assert f"to weights {before[1]['weights']}: `{before[1]['command']}` (2 steps" in card_markdown(third)
 
 

@@ -91,7 +91,7 @@ def hostile(bait, another) -> dict[str, tuple[str, str]]:
             "the way results are shown",
         ),
         "changes-how-floats-are-shown": ("%precision %.0s3", "the way results are shown"),
-        "puts-another-type-in-the-place-of-numpys": ("import numpy\nnumpy.bool = int", "numpy.bool was replaced"),
+        "puts-another-type-in-the-place-of-numpys": ("import numpy\nnumpy.bool_ = int", "numpy.bool_ was replaced"),
         "changes-what-runs": (
             "steps = get_ipython().input_transformers_cleanup\n"
             "steps.append(lambda lines: ['3.0'] if 'judged' in str(lines) else lines)",

@@ -167,9 +167,8 @@ def _flat(found: list) -> list:
 gates_against_noise = Task("A3.3", "Gates that tell a picture from noise")
 
 FULL_OF_DETAIL = ("coffee",)  # its own details in HH can be a third of such noise: no median tells them from it
-TOO_GOOD = (
-    15.0  # dB: gates that know every clean coefficient, averaged over 16 shifts, gain 12.6 at most in 75 pictures
-)
+TOO_GOOD = 15.0
+"""Decibels: gates that know every clean coefficient, averaged over 16 shifts, gain 12.6 at most in 75 pictures."""
 
 
 @gates_against_noise.part("the noise of a picture is estimated within 15 percent", points=1)

@@ -24,7 +24,7 @@ from lic_lab.datasets.pairs import PairBank, center_pairs, split_pairs
 from lic_lab.errors import LicLabError
 from lic_lab.files import alone_in
 from lic_lab.models.base import Codec
-from lic_lab.models.checkpoints import load_weights, save_model
+from lic_lab.models.checkpoints import load_weights, save_model, trainings
 from lic_lab.models.presets import build
 from lic_lab.training.control import Control
 from lic_lab.training.loop import Progress, Trainer, read_state, refuse_other
@@ -247,7 +247,7 @@ def lineage(path: str | Path) -> list[dict]:
     run = {key: model.card[key] for key in ("command", "note", "steps", "hours") if key in model.card}
     if curve := [{key: row[key] for key in ("step", "objective")} for row in model.card.get("validation", [])]:
         run["validation"] = curve
-    return [*model.card.get("before", []), {"weights": model.fingerprint().hex(), **run}]
+    return [*trainings(model)[:-1], {"weights": model.fingerprint().hex(), **run}]
 
 
 def _layers(state: Mapping[str, Tensor]) -> tuple[list[list[str]], list[tuple]]:

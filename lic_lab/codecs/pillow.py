@@ -14,7 +14,8 @@ from PIL import Image, features
 
 from lic_lab.codecs import rate
 from lic_lab.codecs.base import ImageCodec
-from lic_lab.errors import CorruptStreamError
+from lic_lab.datasets.images import from_pil
+from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.limits import check_pixels, pillow_without_limit
 
 
@@ -47,7 +48,7 @@ class PillowCodec(ImageCodec):
 
     def _decode(self, data: bytes) -> np.ndarray:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata
+            warnings.filterwarnings("ignore", module="PIL")  # of odd metadata
             try:
                 with pillow_without_limit():
                     picture = Image.open(io.BytesIO(data), formats=[self.format])
@@ -57,7 +58,10 @@ class PillowCodec(ImageCodec):
             check_pixels(picture.height, picture.width, f"this {self.suffix} file")
             if damage := self.damage(data):
                 raise CorruptStreamError(f"this {self.suffix} file is damaged: {damage}")
-            return np.array(picture.convert("RGB"))
+            try:
+                return from_pil(picture, f"this {self.suffix} file")  # others' files may be turned, deep or transparent
+            except LicLabError as error:
+                raise CorruptStreamError(str(error)) from error
 
 
 def _looks_like(data: bytes) -> str:
@@ -90,7 +94,7 @@ class Jpeg(PillowCodec):
         return {"quality": int(quality), "subsampling": self.chroma, "optimize": True, "progressive": True}
 
     def damage(self, data: bytes) -> str:
-        return "" if b"\xff\xd9" in data[-64:] else "it ends early"
+        return "" if b"\xff\xd9" in data else "it ends early"  # cameras write more behind the end
 
 
 class Jpeg2000(PillowCodec):

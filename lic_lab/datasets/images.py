@@ -18,6 +18,8 @@ LOSSLESS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm
 
 SIXTEEN_IN_32 = ("PPM", "PNG")  # what Pillow opens as 32-bit integers that hold 16-bit levels; a 32-bit TIFF is none
 
+ORIENTATION = 0x0112  # of EXIF: 1 is upright
+
 # A float picture may overshoot [0, 1] by half an 8-bit level (a resampling filter does); it is clipped then.
 OVERSHOOT = 0.5 / 255
 
@@ -35,7 +37,7 @@ def read_image(source) -> np.ndarray:
     if isinstance(source, (str, os.PathLike)):
         return _from_path(Path(source))
     if isinstance(source, Image.Image):
-        return _from_pil(source, "the picture")
+        return from_pil(source, "the picture")
     if isinstance(source, torch.Tensor):
         return _from_array(_channels_last(source))
     if isinstance(source, np.ndarray):
@@ -69,8 +71,10 @@ def image_size(path) -> tuple[int, int]:
     """
     try:
         with pillow_without_limit(), Image.open(path) as picture:
-            turned = picture.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5 to 8 exchange rows and columns
-            return picture.size if turned else picture.size[::-1]
+            turned = picture.getexif().get(ORIENTATION, 1) >= 5  # 5 to 8 exchange rows and columns
+            tiff = picture.format == "TIFF"  # whose sides Pillow may have exchanged already
+            columns, rows = (picture.tag_v2[256], picture.tag_v2[257]) if tiff else picture.size
+            return (columns, rows) if turned else (rows, columns)
     except Exception as error:  # parsers of foreign bytes raise almost anything
         raise LicLabError(f"cannot read {str(path)!r}: {error}") from error
 
@@ -103,17 +107,23 @@ def _from_path(path: Path) -> np.ndarray:
     if frames > 1:
         warnings.warn(f"{str(path)!r} has {frames} frames: only the first is read", stacklevel=3)
     with picture:
-        return _from_pil(picture, repr(str(path)))
+        return from_pil(picture, repr(str(path)))
 
 
-def _from_pil(picture: Image.Image, name: str) -> np.ndarray:
+def from_pil(picture: Image.Image, name: str) -> np.ndarray:
+    """Give what `read_image` gives of a PIL picture, which errors and remarks call `name`."""
     _check_size(picture.height, picture.width, name)  # before anything is decoded
     deep = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in SIXTEEN_IN_32)
     if deep or any(";16" in str(tile) for tile in getattr(picture, "tile", ())):
         warnings.warn(f"{name} has 16 bits a channel: it was rounded to 8", stacklevel=4)
-    see_through = picture.info.get("transparency")
+    see_through = _transparent_level(picture)
     try:
-        picture = ImageOps.exif_transpose(picture)
+        picture.load()  # PNG says behind its pixels how it is turned
+        if picture.getexif().get(ORIENTATION, 1) != 1:
+            picture = ImageOps.exif_transpose(picture)
+        if see_through != picture.info.get("transparency"):
+            picture = picture.copy()
+            picture.info["transparency"] = see_through
         if deep or picture.mode in ("I", "F"):
             values = np.asarray(picture)
             levels = _to_levels(values.astype(np.uint16) if deep else values, name)
@@ -126,10 +136,25 @@ def _from_pil(picture: Image.Image, name: str) -> np.ndarray:
         if picture.has_transparency_data:
             return _from_array(np.asarray(picture.convert("RGBA")), name)
         return np.array(picture.convert("RGB"))
-    except LicLabError:
+    except (LicLabError, MemoryError):
         raise
     except Exception as error:  # a truncated or damaged file shows only when it is decoded
         raise LicLabError(f"cannot read {name}: {error}") from error
+
+
+def _transparent_level(picture: Image.Image):
+    """The colour that a picture without an alpha channel calls transparent, None where it has none.
+
+    PNG says it in the file's own levels, and Pillow leaves it so where it scales grey of 2 or 4 bits up to 8, or keeps
+    the upper bytes of 16-bit colours; here it becomes what `convert` will look for.
+    """
+    level, tiles = picture.info.get("transparency"), getattr(picture, "tile", ())
+    stored = tiles[0][3] if picture.format == "PNG" and tiles else None
+    if stored in ("L;2", "L;4") and isinstance(level, int):
+        level *= {"L;2": 85, "L;4": 17}[stored]
+    elif stored == "RGB;16B" and isinstance(level, tuple):
+        level = tuple(part >> 8 for part in level)
+    return level
 
 
 def _channels_last(x: torch.Tensor) -> np.ndarray:

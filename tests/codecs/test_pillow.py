@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, features
 
 from lic_lab.codecs.pillow import Avif, Jpeg, Jpeg2000, Webp
+from lic_lab.datasets.images import read_image
 from lic_lab.errors import CorruptStreamError, LicLabError
 
 
@@ -33,6 +34,25 @@ def test_grey_and_cmyk_files_of_others_decode_to_rgb(picture):
         buffer = io.BytesIO()
         Image.fromarray(picture).convert(mode).save(buffer, "JPEG")
         assert Jpeg().decode(buffer.getvalue()).shape == picture.shape
+
+
+def test_files_of_others_are_read_as_any_picture_is(picture, tmp_path):
+    turned, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture).save(turned, "JPEG", quality=90, exif=exif)
+    (tmp_path / "turned.jpg").write_bytes(turned.getvalue())
+    assert np.array_equal(Jpeg().decode(turned.getvalue()), read_image(tmp_path / "turned.jpg"))
+    assert np.array_equal(Jpeg().decode(turned.getvalue() + bytes(300)), Jpeg().decode(turned.getvalue()))  # a trailer
+
+    clear = io.BytesIO()
+    Image.fromarray(np.dstack([picture, np.zeros_like(picture[..., 0])])).save(clear, "WEBP", lossless=True)
+    with pytest.warns(UserWarning, match="transparent in places: it was composited on white"):
+        assert (Webp().decode(clear.getvalue()) == 255).all()
+
+    deep = io.BytesIO()
+    Image.fromarray(np.linspace(0, 65535, 4096).reshape(64, 64).astype(np.uint16)).save(deep, "JPEG2000")
+    with pytest.warns(UserWarning, match="16 bits a channel"):
+        assert Jpeg2000().decode(deep.getvalue()).mean() == pytest.approx(127.5, abs=0.1)
 
 
 def test_a_foreign_picture_is_named(picture):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lic_lab.datasets.images import list_images, read_image, write_image
+from lic_lab.datasets.images import image_size, list_images, read_image, write_image
 from lic_lab.errors import LicLabError
 from lic_lab.files import write_bytes
 
@@ -20,17 +20,19 @@ def picture(h=6, w=9, channels=3):
     return np.random.default_rng(0).integers(0, 256, (h, w, channels), dtype=np.uint8)
 
 
+def png(width, height, depth, colour, rows, **more):
+    """A PNG of any depth and kind of colour (2: RGB, 0: grey), of which Pillow reads more than it writes."""
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    chunks = {"IHDR": head, **more, "IDAT": zlib.compress(rows), "IEND": b""}
+    named = [(name.encode(), data) for name, data in chunks.items()]
+    parts = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in named)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
 def png_16_bit(values):
-    """A PNG with 16 bits per colour, which Pillow reads but cannot write; values uint16 (h, w, 3)."""
-
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
+    """A PNG with 16 bits per colour; values uint16 (h, w, 3)."""
     h, w, _ = values.shape
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    header = struct.pack(">IIBBBBB", w, h, 16, 2, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
+    return png(w, h, 16, 2, b"".join(b"\0" + row.astype(">u2").tobytes() for row in values))
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +116,13 @@ def test_16_bit_grey_with_a_transparent_level_is_scaled_too(tmp_path):
     assert len(told) == 2
 
 
+@pytest.mark.parametrize(("depth", "raw", "seen"), [(2, 0b00_01_10_11, [0, 255, 170, 255]), (4, 0x1B, [255, 187])])
+def test_the_transparent_level_of_grey_of_few_bits_is_one_of_the_files_own(tmp_path, depth, raw, seen):
+    (tmp_path / "grey.png").write_bytes(png(len(seen), 1, depth, 0, bytes([0, raw]), tRNS=b"\0\1"))
+    with pytest.warns(UserWarning, match="transparent in places"):
+        assert read_image(tmp_path / "grey.png")[0, :, 0].tolist() == seen
+
+
 def test_32_bit_integers_are_levels_from_0_to_255_as_in_arrays(tmp_path):
     levels = np.array([[0, 1, 142, 255]], np.int32)
     for values in (levels, 257 * levels):
@@ -168,6 +177,16 @@ def test_exif_rotation_is_applied(tmp_path, orientation):
     exif[0x0112] = orientation
     Image.fromarray(picture()).save(tmp_path / "turned.png", exif=exif)
     assert np.array_equal(read_image(tmp_path / "turned.png"), upright(orientation, picture()))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_the_size_from_the_head_is_that_of_the_picture(tmp_path, suffix, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"turned{suffix}"
+    Image.fromarray(picture()).save(path, exif=exif)
+    assert image_size(path) == read_image(path).shape[:2] == upright(orientation, picture()).shape[:2]
 
 
 def transparent_sources(folder):

@@ -1,13 +1,12 @@
 """What a person at a terminal sees beside the answer: progress, remarks, and one line where something is wrong."""
 
-import errno
 import os
 import time
 from contextlib import contextmanager
 
 import click
 
-from lic_lab.errors import LicLabError
+from lic_lab.errors import LicLabError, lack
 
 
 class OneLineGroup(click.Group):
@@ -22,18 +21,20 @@ class OneLineGroup(click.Group):
             ctx.exit(130)
         except BrokenPipeError:  # `lic-lab list | head`: click ends quietly
             raise
-        except (LicLabError, OSError, MemoryError) as error:
+        except (LicLabError, OSError, MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not lack(error):
+                raise  # click's own way to end, or a fault of ours
             say(reason(error))
             ctx.exit(2)
 
 
 def reason(error: Exception) -> str:
     """One line for a person: what is wrong, and with which file."""
-    if isinstance(error, MemoryError):
-        return "not enough memory: use a smaller picture"
     if isinstance(error, OSError) and error.strerror:
-        hint = ": free some space and try again" if error.errno == errno.ENOSPC else ""
+        hint = ": free some space and try again" if lack(error) else ""
         return f"{error.strerror}: {os.fspath(error.filename)!r}{hint}" if error.filename else f"{error.strerror}{hint}"
+    if lacking := lack(error):
+        return lacking
     return " ".join(str(error).split()) or type(error).__name__
 
 

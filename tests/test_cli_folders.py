@@ -57,6 +57,22 @@ def test_what_no_picture_could_meet_is_said_once_and_before_the_first(run, given
     assert not Path("coded").exists()
 
 
+def test_a_file_that_cannot_be_read_is_left_out_and_the_others_are_decoded(run, monkeypatch):
+    run("encode pictures coded --codec jpeg --quality 60")
+    read = Path.read_bytes
+    broken = OSError(5, "Input/output error", "coded/a.jpg")
+
+    def refusing(path):
+        if path.name == "a.jpg":
+            raise broken
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refusing)
+    said = run("decode coded decoded")
+    assert "coded/a.jpg is left out: Input/output error: 'coded/a.jpg'" in said.stderr
+    assert said.exit_code == 1 and names("decoded") == ["b.png"]
+
+
 def test_the_effort_that_a_codec_s_name_asks_for_holds_for_a_folder(run, monkeypatch):
     asked = []
     codec = SimpleNamespace(views=1, suffix=".lic", compress=lambda image, **given: b"file", check_target=lambda: None)

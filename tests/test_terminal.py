@@ -1,6 +1,8 @@
 """What a person sees beside the answer: progress in logs, and errors as one line."""
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from lic_lab import terminal
 from lic_lab.errors import LicLabError
@@ -13,6 +15,7 @@ from lic_lab.errors import LicLabError
         (FileNotFoundError(2, "No such file or directory", "a.png"), "No such file or directory: 'a.png'"),
         (OSError(28, "No space left on device"), "No space left on device: free some space and try again"),
         (MemoryError(), "not enough memory: use a smaller picture"),
+        (RuntimeError("[enforce fail] can't allocate memory:\n 9 bytes"), "not enough memory: use a smaller picture"),
         (OSError(), "OSError"),
     ],
 )
@@ -43,3 +46,18 @@ def test_bytes_are_told_as_sizes_and_need_no_total(monkeypatch, capsys):
             now[0] += 30.0
             progress(3_400_000, total, "a.zip")
     assert capsys.readouterr().err == "lic-lab: 3.4 MB of 135.0 MB: a.zip\nlic-lab: 3.4 MB of ?: a.zip\n"
+
+
+def test_a_fault_of_ours_is_no_line_but_a_traceback():
+    @click.group(cls=terminal.OneLineGroup)
+    def group():
+        pass
+
+    @group.command()
+    @click.argument("why")
+    def fail(why):
+        raise RuntimeError(why)
+
+    said = CliRunner().invoke(group, ["fail", "CUDA out of memory"])
+    assert said.exit_code == 2 and said.stderr == "lic-lab: not enough memory: use a smaller picture\n"
+    assert isinstance(CliRunner().invoke(group, ["fail", "shapes differ"]).exception, RuntimeError)

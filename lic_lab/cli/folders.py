@@ -8,7 +8,7 @@ import click
 
 from lic_lab.cli.arguments import check_out
 from lic_lab.errors import LicLabError
-from lic_lab.terminal import bar, say
+from lic_lab.terminal import bar, reason, say
 
 
 def encode_folder(source: Path, target: Path, codec, given: dict) -> None:
@@ -81,9 +81,9 @@ def _each(sources: list[Path], targets: list[Path], write: Callable[[Path, Path]
                 continue
             try:
                 progress.answer(write(source, target))
-            except LicLabError as reason:
+            except (LicLabError, OSError, MemoryError) as error:
                 lost += 1
-                warnings.warn(f"{source} is left out: {reason}", stacklevel=2)
+                warnings.warn(f"{source} is left out: {reason(error)}", stacklevel=2)
     if there:
         say(f"{there} of {len(sources)} were in {targets[0].parent} already and stay as they are")
     if lost:

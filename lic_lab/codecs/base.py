@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from lic_lab.codecs import effort as thoroughly
 from lic_lab.codecs import rate
 from lic_lab.codecs.rate import Ladder, Progress, Trial, Trials
 from lic_lab.datasets.images import read_image
-from lic_lab.errors import CorruptStreamError, LicLabError
+from lic_lab.errors import CorruptStreamError, LicLabError, lack
 from lic_lab.limits import check_pixels
 from lic_lab.metrics.quality import psnr as picture_psnr
 
@@ -68,15 +69,8 @@ class ImageCodec:
         self._check_here()
         self._check_picture(image)
         self._check_quality(quality)
-        try:
+        with self._in_words(image):
             data = self._encode(np.ascontiguousarray(image), quality)
-        except LicLabError:
-            raise
-        except Exception as error:  # encoders behind Python raise almost anything
-            height, width = image.shape[-3:-1]
-            raise LicLabError(
-                f"{self.name} cannot encode this {width} x {height} {self.thing}: {_line(error)}"
-            ) from error
         if not isinstance(data, bytes):
             raise LicLabError(f"{self.name} is at fault: its _encode must give bytes, and gave {type(data).__name__}")
         if not data.startswith(self.signature):
@@ -99,6 +93,8 @@ class ImageCodec:
         except LicLabError:
             raise
         except Exception as error:
+            if lacking := lack(error):
+                raise LicLabError(f"{self.name} cannot decode this {self.suffix} file: {lacking}") from error
             raise CorruptStreamError(f"these bytes are not an undamaged {self.suffix} file: {_line(error)}") from error
         array = isinstance(image, np.ndarray) and image.ndim == self.views + 2
         if not array or image.dtype != np.uint8 or image.shape[-1] != 3:
@@ -205,6 +201,18 @@ class ImageCodec:
     def quality_for_lambda(self, lmbda: float) -> float:
         """Give the quality that minimises R + lambda 255^2 MSE; raises LicLabError for codecs that have no lambda."""
         raise LicLabError(f"{self.name} has no lambda: give quality=, bpp=, max_bytes= or psnr=")
+
+    @contextmanager
+    def _in_words(self, image: np.ndarray) -> Iterator[None]:
+        """Within, what an encoder raises about this picture becomes one line of words."""
+        try:
+            yield
+        except LicLabError:
+            raise
+        except Exception as error:  # encoders behind Python raise almost anything
+            height, width = image.shape[-3:-1]
+            why = lack(error) or _line(error)
+            raise LicLabError(f"{self.name} cannot encode this {width} x {height} {self.thing}: {why}") from error
 
     def _encode(self, image: np.ndarray, quality: float) -> bytes:
         raise NotImplementedError

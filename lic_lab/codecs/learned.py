@@ -65,9 +65,15 @@ class LearnedCodec(ImageCodec):
         if not hasattr(self.model, "analyse"):
             return super().encoder_for(image)
         self._check_picture(image)
-        x = self._tensor(image)
-        y = self.model.analyse(x)
-        return lambda quality: self.model.compress(x, quality, y=y, **self._taken)
+        with self._in_words(image):
+            x = self._tensor(image)
+            y = self.model.analyse(x)
+
+        def encode(quality: float) -> bytes:
+            with self._in_words(image):
+                return self.model.compress(x, quality, y=y, **self._taken)
+
+        return encode
 
     @torch.no_grad()
     def _encode(self, image: np.ndarray, quality: float) -> bytes:

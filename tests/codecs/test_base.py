@@ -131,3 +131,18 @@ def test_an_absent_codec_says_why_whatever_is_asked_of_it(codec, noise, monkeypa
     for ask in (lambda: codec.encode(noise, 4), lambda: codec.compress(noise), lambda: codec.decode(b"x")):
         with pytest.raises(LicLabError, match="bits cannot run on this machine: its program is not here: install it"):
             ask()
+
+
+def test_a_machine_without_room_is_not_a_damaged_file(codec, noise, monkeypatch):
+    data = codec.encode(noise, 4)
+
+    def fail(*_):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(codec, "_decode", fail)
+    monkeypatch.setattr(codec, "_encode", fail)
+    with pytest.raises(LicLabError, match=r"cannot decode this \.bits file: not enough memory") as told:
+        codec.decode(data)
+    assert not isinstance(told.value, CorruptStreamError)
+    with pytest.raises(LicLabError, match="picture: not enough memory: use a smaller picture"):
+        codec.encode(noise, 4)

@@ -106,6 +106,16 @@ def test_a_search_analyses_once_and_writes_what_encode_would(codec, model, pictu
     assert all(trial.data == codec.encode(picture, trial.quality) for trial in seen)
 
 
+@pytest.mark.parametrize("where", ["analyse", "compress"])
+def test_a_search_without_enough_memory_says_so(codec, model, picture, monkeypatch, where):
+    def fail(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(model, where, fail)
+    with pytest.raises(LicLabError, match=r"charm cannot encode this .* picture: not enough memory"):
+        codec.compress(picture, bpp=0.5)
+
+
 def test_settings_name_preset_and_weights(codec, model):
     assert codec.settings.startswith(f"charm tiny, weights {model.fingerprint().hex()}, 0.")
 

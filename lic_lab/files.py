@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from zlib import crc32
 
 from filelock import FileLock, Timeout
 
@@ -22,7 +23,7 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     Raises LicLabError where the folder is missing, or the file cannot be written.
     """
     path = Path(path)
-    draft = path.parent / f".{path.name}.{os.getpid()}.part"
+    draft = path.parent / f".{crc32(os.fsencode(path.name)):08x}.{os.getpid()}.part"  # path.name may be as long as any
     try:
         write(draft)
         draft.replace(path)

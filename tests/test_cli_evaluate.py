@@ -62,6 +62,14 @@ def test_the_answer_is_tables_on_the_screen_and_everything_in_the_folder(run):
     assert all(Path("found", name).is_file() for name in names)
 
 
+@pytest.mark.parametrize("name", ["README.md", "rows.csv"])
+def test_what_a_person_has_in_the_folder_stays(run, name):
+    Path(name).write_text("mine")
+    said = run(f"jpeg cats --out . {QUICK}")
+    assert said.exit_code == 2 and f"'{name}' is somebody's own, and stays" in said.stderr
+    assert Path(name).read_text() == "mine" and not Path("rows.jsonl").exists()
+
+
 def test_json_is_all_that_is_printed(run):
     rows = json.loads(run(f"jpeg cats {QUICK} --json").stdout)
     assert len(rows) == 8 and rows[0]["codec"] == "jpeg" and rows[0]["ms_ssim"] is None

@@ -116,12 +116,17 @@ def test_a_model_without_weights_is_refused_with_the_mend(run, no_weights):
     [
         ("probe attention charm photo.png --preset tiny --out out", ["has no wavelet attention"]),
         ("probe partition charm photo.png --preset tiny --out out", ["has no channel partition"]),
-        ("probe disparity charm photo.png --preset tiny --out out", ["has no mutual attention"]),
+        ("probe disparity charm --preset tiny --out out", ["has no mutual attention"]),
         ("probe spectrum nope photo.png --out out", ["nope"]),
         ("probe bits charm photo.png --preset tiny --rate 9 --out out", ["off the ladder"]),
         ("probe spectrum charm photo.png --preset tiny --side 512 --out out", ["no square of 512 pixels"]),
         ("probe field charm nothing.png --preset tiny --out out", ["nothing.png"]),
         ("probe bits charm photo.png --preset tiny --out photo.png", ["is a file"]),
+        ("probe disparity bisic photo.png photo.png --preset tiny --out out", ["leave PICTURES out"]),
+        ("probe spectrum charm photo.png --preset tiny --rate 2 --out out", ["does not depend on the rate"]),
+        ("probe spectrum charm photo.png --rule whole --side 64 --preset tiny --out out", ["leave it out"]),
+        ("probe bits charm photo.png --side 64 --preset tiny --out out", ["--side is of the square of a spectrum"]),
+        ("probe bits mine.safetensors photo.png --preset tiny --out out", ["says itself of what preset it is"]),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_and_nothing_is_left_behind(run, line, words):

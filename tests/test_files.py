@@ -22,6 +22,12 @@ def test_a_file_is_whole_or_not_there(tmp_path):
     assert (tmp_path / "a").read_text() == "whole" and len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_name_as_long_as_the_system_takes_can_be_written(tmp_path):
+    name = "a" * 251 + ".lic"
+    write_bytes(tmp_path / name, b"data")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     (tmp_path / "file").touch()
     for folder in ("none", "file"):

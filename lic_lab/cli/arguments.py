@@ -38,6 +38,13 @@ def check_out(folder: Path) -> None:
         raise unusable(folder, error) from error
 
 
+def check_own(folder: Path, mark: str, *files: str) -> None:
+    """Before any work: a folder without `mark`, which the command leaves in its own ones, has none of these files."""
+    for name in files:
+        if (folder / name).exists() and not (folder / mark).exists():
+            raise LicLabError(f"{str(folder / name)!r} is somebody's own, and stays: name another folder for --out")
+
+
 def names(text: str | None) -> list[str]:
     """What stands between the commas."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lic_lab.cli.arguments import PATH, check_out, names
+from lic_lab.cli.arguments import PATH, check_out, check_own, names
 from lic_lab.errors import LicLabError
 from lic_lab.terminal import bar, console, say
 
@@ -108,7 +108,9 @@ def evaluate(words, checkpoints, folders, kodak, tecnick, out, columns, stereo, 
     from lic_lab.evaluation import export
     from lic_lab.evaluation.checkpoints import by_name, load_checkpoints
     from lic_lab.evaluation.evaluate import evaluate as measure
+    from lic_lab.evaluation.journal import ROWS
     from lic_lab.evaluation.sources import gather_datasets
+    from lic_lab.files import safe_name
 
     for flag in (flag for flag in NO_EFFECT if options.pop(flag)):
         say(f"note: --{flag.replace('_', '-')} has no effect: {NO_EFFECT[flag]}")
@@ -123,6 +125,8 @@ def evaluate(words, checkpoints, folders, kodak, tecnick, out, columns, stereo, 
     named = [("kodak", folder) for folder in kodak] + [("tecnick", folder) for folder in tecnick]
     sets = gather_datasets(found, named=named, stereo=stereo, called=called, box=box)
     check_out(out)
+    reports = [f"{safe_name(found)}/README.md" for found in sets] if len(sets) > 1 else []
+    check_own(out, ROWS, "rows.csv", "average.csv", "README.md", *reports)
     chosen = _codecs(loaded, codecs, 2 if stereo else 1, "cuda" if cuda else device)
     shown = _shown(anchor, published, chosen, sets)
     with bar("measuring") as progress:

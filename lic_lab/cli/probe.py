@@ -5,9 +5,11 @@ from pathlib import Path
 import click
 
 from lic_lab.cli.arguments import PATH, check_out
+from lic_lab.errors import LicLabError
 from lic_lab.terminal import bar, say
 
 WHAT = ("spectrum", "correlation", "bits", "field", "attention", "partition", "disparity")
+NO_RATE = ("spectrum", "field", "partition")  # they look at transforms, before any rate is chosen
 
 
 @click.command(short_help="Look into a model: spectrum, latent correlation, bits, receptive field, attention.")
@@ -33,6 +35,7 @@ def probe(what, model, pictures, preset, out, **options):
     lic-lab probe disparity bisic --out looks              from mutual attention, beside the truth of one pair
     """
     check_out(out)
+    _check_effect(what, model, pictures, preset, **options)
     from lic_lab.evaluation.sweep import gather_images, gather_pairs
     from lic_lab.files import write_json
     from lic_lab.plots.looks import Subject, look_into
@@ -48,6 +51,18 @@ def probe(what, model, pictures, preset, out, **options):
     for line in look.said:
         click.echo(line)
     say(f"numbers and figures: {', '.join(str(out / file) for file in (f'{what}.json', *_png(look.figures)))}")
+
+
+def _check_effect(what: str, model: str, pictures: tuple, preset: str | None, *, rate, rule: str, side) -> None:
+    """Refuse what would have no effect: a person who gives it expects one."""
+    if pictures and what == "disparity":
+        raise LicLabError("disparity is measured on the one pair whose truth is known: leave PICTURES out")
+    if rate is not None and what in NO_RATE:
+        raise LicLabError(f"{what} does not depend on the rate: leave --rate out")
+    if side and (what != "spectrum" or rule == "whole"):
+        raise LicLabError("--side is of the square of a spectrum: leave it out, or take --rule square")
+    if preset and Path(model).suffix == ".safetensors":
+        raise LicLabError(f"{Path(model).name} says itself of what preset it is: leave --preset out")
 
 
 def _png(figures) -> list[str]:

@@ -73,7 +73,7 @@ def decode(data: bytes, count: int) -> np.ndarray:
     while len(values) < count:
         one = bits.find("1", at)
         end = 2 * one - at + 1
-        if one < 0 or one - at > MAX_LENGTH or end > len(bits):
+        if one < 0 or one - at >= MAX_LENGTH or end > len(bits):
             raise CorruptStreamError(f"the exp-Golomb stream ends or derails at number {len(values)} of {count}")
         values.append(int(bits[one:end], 2) - 1)
         at = end

@@ -57,6 +57,13 @@ def test_any_bytes_are_numbers_that_encode_to_them_or_an_error(data, count):
     assert golomb.encode(values) == data
 
 
+def test_a_number_that_encode_would_not_write_is_not_read_either():
+    assert golomb.decode(golomb.encode([2**33 - 2]), 1) == [2**33 - 2]
+    longer = int("0" * 33 + "1" * 34 + "0" * 5, 2).to_bytes(9, "big")
+    with pytest.raises(CorruptStreamError, match="ends or derails at number 0 of 1"):
+        golomb.decode(longer, 1)
+
+
 def test_numbers_that_do_not_fit_are_refused():
     for values in ([-1], [2**33 - 1]):
         with pytest.raises(LicLabError, match="exp-Golomb numbers are 0"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
@@ -14,7 +16,7 @@ import numpy as np
 from lic_lab.codecs.learned import wrap
 from lic_lab.errors import DivergedError, LicLabError
 from lic_lab.evaluation.evaluate import evaluate
-from lic_lab.evaluation.means import gap, mean_curves
+from lic_lab.evaluation.means import Gap, gap, mean_curves
 from lic_lab.evaluation.sweep import gather_images, gather_pairs
 from lic_lab.evaluation.variants import FULL, Costs, chosen
 from lic_lab.files import write_bytes
@@ -67,7 +69,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Spread:
-    """The mean of some numbers, and how far they lie apart: sample standard deviation (None of one), least and most."""
+    """The mean of some numbers, and how far they lie apart: sample standard deviation, least and most.
+
+    std: None of one number, and where one is not finite, as the PSNR of a picture without an error.
+    """
 
     mean: float
     std: float | None
@@ -81,7 +86,8 @@ class Spread:
         there = [value for value in values if value is not None]
         if not there:
             return None
-        return cls(fmean(there), stdev(there) if len(there) > 1 else None, min(there), max(there), len(there))
+        finite = len(there) > 1 and all(map(math.isfinite, there))
+        return cls(fmean(there), stdev(there) if finite else None, min(there), max(there), len(there))
 
 
 @dataclass
@@ -120,6 +126,19 @@ class Ablation:
     def between_seeds(self, measure: str = "psnr_db") -> Spread | None:
         """How far `full` lies from itself, in percent, from each seed to each later one; None of a single seed."""
         return Spread.of([_gap(one, other, measure) for one, other in combinations(self.of(FULL), 2)])
+
+    def why_no_spread(self) -> str:
+        """Say why `between_seeds` gives no number for PSNR, or for R + lambda D; "" where it gives one."""
+        if self.between_seeds():
+            return ""
+        if len(self.of(FULL)) < 2:
+            return "One seed"
+        done = [run for run in self.of(FULL) if not run.failed]
+        if len(done) < 2:
+            return f"{FULL} has numbers from {len(done)} of {len(self.of(FULL))} seeds"
+        one, other = done[:2]
+        names = f"seed {one.seed}", f"seed {other.seed}"
+        return f"The curves of {FULL} cannot be compared ({' and '.join(names)}: {_compared(one, other, names).note})"
 
     def summary(self) -> list[dict]:
         """Give one record per variant: switches, spreads over the seeds, work, mean times, and what failed."""
@@ -168,13 +187,18 @@ def _gap(full: Run, run: Run, measure: str = "psnr_db") -> float | None:
         return None if None in (one, other) else 100 * (other / one - 1)
     if run.lmbda is not None:
         return 100 * (run.cost / full.cost - 1) if measure == "psnr_db" else None
-    rows = [row | {"codec": name} for name, side in (("full", full), ("run", run)) for row in side.rows]
     try:
-        curves = mean_curves(rows, measure)
+        value = _compared(full, run, measure=measure).bd_rate_pct
     except LicLabError:  # pictures too small for MS-SSIM
         return None
-    value = gap(curves["full"], curves["run"]).bd_rate_pct
     return value if value == value else None
+
+
+def _compared(full: Run, run: Run, names: tuple[str, str] = ("full", "run"), measure: str = "psnr_db") -> Gap:
+    """Compare the curves of two runs; names: what notes call them. Raises LicLabError where one has no curve."""
+    sides = zip(names, (full, run), strict=True)
+    curves = mean_curves([row | {"codec": name} for name, side in sides for row in side.rows], measure)
+    return gap(curves[names[0]], curves[names[1]])
 
 
 def ablate(
@@ -203,7 +227,8 @@ def ablate(
     images = _pictures(pictures, data, models[FULL].views)
     works = {variant: _work(model, costs) for variant, model in models.items()}
     budget = {key: value for key, value in budget.items() if value is not None}
-    settings = {"model": name, "preset": preset, "lambda": lmbda, "data": sorted(Path(f).name for f in data)} | budget
+    settings = {"model": name, "preset": preset, "lambda": lmbda, "data": sorted(Path(f).name for f in data)}
+    settings |= json.loads(json.dumps(budget, default=os.fspath))  # paths as text
     cases = [(variant, seed) for seed in seeds for variant in known]  # a first comparison is there early
     places = [
         _Place(Path(out) / variant / f"seed-{seed}", settings | {"switches": known[variant], "seed": seed})

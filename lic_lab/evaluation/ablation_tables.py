@@ -79,7 +79,7 @@ def _notes(found: Ablation, rows: list[dict]) -> list[str]:
             f"({noise.n} pair{'s' if noise.n > 1 else ''}): what is smaller than that says little."
         )
     else:
-        notes.append("One seed: no spread, so no small difference here means anything.")
+        notes.append(f"{found.why_no_spread()}: no spread, so no small difference here means anything.")
     lost = [row["variant"] for row in rows[1:] if row["gap_pct"] is None and row["seeds"]]
     if lost:
         notes.append(f"No {found.gap_name} for {', '.join(lost)}: the curves do not meet, or {FULL} failed.")

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from threading import Event
 
@@ -27,9 +28,10 @@ from lic_lab.training.objective import balanced, rate_distortion
 from lic_lab.training.processes import Processes
 from lic_lab.training.recipe import Recipe, recipe_of
 from lic_lab.training.soap import SOAP
-from lic_lab.training.validation import validate
+from lic_lab.training.validation import fingerprint, validate
 
 SKIPS = 50  # steps that fp16 may pass over in a row, each halving its scale
+PICTURES = "validation_pictures"  # of a leg: fingerprints of those before, and of those from there on
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Progress:
     loss, bpp, psnr (dB): means of about the last fifty steps, on training crops.   terms: what the model adds to it.
     speed: crops per second.   gradient: its norm in the last step, before clipping.   rate: the learning rate there.
     history: a row per validation.   best: the row of the best weights so far, if any.
-    legs: where the run was resumed with another recipe: its step, and what changed.
+    legs: where the run was resumed with another recipe or other validation pictures: its step, and what changed.
     """
 
     step: int = 0
@@ -156,7 +158,7 @@ class Trainer:
 
     def _step(self) -> None:
         step, recipe, began = self.progress.step, self.recipe, time.monotonic()
-        rate = recipe.rate_at(step, [row["objective"] for row in self.progress.history])
+        rate = recipe.rate_at(step, [row["objective"] for row in self.progress.history], self._turns())
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["pace"]
         side, batch = recipe.crop_at(step)
@@ -266,6 +268,16 @@ class Trainer:
         """What makes weights better: the score where the recipe asks for it, else a lower objective."""
         return row.get("score", math.nan) if self.recipe.select == "score" else -row["objective"]
 
+    def _turns(self) -> list[int]:
+        """The numbers of the validations that are the first ones on other pictures."""
+        steps = [leg["step"] for leg in self.progress.legs if PICTURES in leg]
+        return [sum(row["step"] <= step for row in self.progress.history) for step in steps]
+
+    @cached_property
+    def _pictures(self) -> str:
+        """What tells the validation pictures from others."""
+        return fingerprint(self.validation)
+
     def save(self) -> None:
         """Write the whole state to `state.pt` under a temporary name first, so that a kill loses nothing."""
         if not self.processes.main:
@@ -280,6 +292,7 @@ class Trainer:
             "lambdas": self.model.lambdas,
             "about": self.about,
             "fresh": self.fresh,
+            "validation": self._pictures,
             "random": (self._random_state()[0], self.generator.get_state()),
             "random_cuda": self._random_state()[1],
         }
@@ -320,16 +333,26 @@ class Trainer:
             raise LicLabError(
                 f"{file} has taken {self.progress.step} steps already: give so many or more, not {self.recipe.steps}"
             )
-        self._take_leg(recipe_of(state["recipe"]))
+        self._take_leg(recipe_of(state["recipe"]), state.get("validation", self._pictures))
         self._random = (state["random"][0], state.get("random_cuda"))
         self.generator.set_state(state["random"][1])
         return True
 
-    def _take_leg(self, before: Recipe) -> None:
-        """Note what is another recipe than before."""
+    def _take_leg(self, before: Recipe, pictures: str) -> None:
+        """Note what is another recipe than before, and that validation is on other pictures (`pictures`: those before).
+
+        What was the best by another measure, or on other pictures, may not be any more, and is forgotten.
+        """
         old, new = asdict(before), asdict(self.recipe)
         changed = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
-        if before.select != self.recipe.select:  # what was the best by the other measure may not be by this one
+        if pictures != self._pictures:
+            changed[PICTURES] = [pictures, self._pictures]
+            warnings.warn(
+                "the validation pictures are others than before, by another crop or another content of the folders: "
+                "the best weights so far are not compared with, and those of the next validation replace them",
+                stacklevel=3,
+            )
+        if pictures != self._pictures or before.select != self.recipe.select:
             self.progress.best = {}
         if changed:
             self.progress.legs.append({"step": self.progress.step, **changed})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from itertools import pairwise
@@ -111,12 +111,15 @@ class Recipe:
         share = step / self.steps
         return next(((side, batch) for end, side, batch in self.crops if share < end), self.crops[-1][1:])
 
-    def rate_at(self, step: int, objectives: Sequence[float] = ()) -> float:
-        """Give the learning rate at one step; objectives: of the validations so far, for "plateau"."""
-        warm = min(1.0, (step + 1) / max(min(self.warmup, self.steps // 10), 1))
-        return self.lr * warm * self._fall(step, objectives)
+    def rate_at(self, step: int, objectives: Sequence[float] = (), anew: Collection[int] = ()) -> float:
+        """Give the learning rate at one step; objectives: of the validations so far, for "plateau".
 
-    def _fall(self, step: int, objectives: Sequence[float]) -> float:
+        anew: numbers of those objectives that are of other pictures than the one before.
+        """
+        warm = min(1.0, (step + 1) / max(min(self.warmup, self.steps // 10), 1))
+        return self.lr * warm * self._fall(step, objectives, anew)
+
+    def _fall(self, step: int, objectives: Sequence[float], anew: Collection[int]) -> float:
         """What is left of the peak rate at one step, from 1 down."""
         if self.schedule == "cosine":
             return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(step / self.steps, 1.0)))
@@ -124,7 +127,7 @@ class Recipe:
             return self.factor ** sum(step >= milestone for milestone in self.milestones)
         if self.schedule == "exponential":
             return self.factor ** (max(0, step - (self.milestones or (0,))[0]) / self.period)
-        return self.factor ** _plateaus(objectives, self.patience) if self.schedule == "plateau" else 1.0
+        return self.factor ** _plateaus(objectives, self.patience, anew) if self.schedule == "plateau" else 1.0
 
     def soft_at(self, step: int) -> bool:
         """Say whether noise stands for rounding at one step."""
@@ -172,10 +175,14 @@ def _check_stages(stages) -> None:
         end = stage[0]
 
 
-def _plateaus(objectives: Sequence[float], patience: int) -> int:
-    """How often the best value stood for more than `patience` values; the count begins anew after each time."""
+def _plateaus(objectives: Sequence[float], patience: int, anew: Collection[int]) -> int:
+    """How often the best value stood for more than `patience` values; the count begins anew after each time.
+
+    At the numbers in `anew` it begins anew too, with another best value.
+    """
     best, since, falls = math.inf, 0, 0
-    for value in objectives:
+    for number, value in enumerate(objectives):
+        best = math.inf if number in anew else best
         best, since = (value, 0) if value < best else (best, since + 1)
         if since > patience:
             falls, since = falls + 1, 0

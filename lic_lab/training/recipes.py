@@ -52,7 +52,7 @@ def train(
     arguments instead of the preset's (`presets.build`).   validation: folders; without any, every 25th picture is held
     out.   epochs: instead of steps, how often every picture is taken; lr_epochs: instead of milestones.
     start_from: weights whose layers are taken over where place and shapes agree (`warm_start`); the others are `fresh`,
-    as are all those in the modules named in `anew`.
+    as are all those in the modules named in `anew`. A run that is resumed has begun: only the same may be named again.
     device: "cpu" or "cuda".
     memory: bytes of pictures to hold, see `CropBank`.   changes: to the preset's `Recipe`, and crop= or batch_size= for
     all its stages.   resume: go on from the state in `out`; what is not said anew stays as it was there.
@@ -68,10 +68,11 @@ def train(
     out, data, validation = Path(out), list(data), list(validation)
     if not resume and (out / "state.pt").exists():
         raise LicLabError(f"{out} already holds a training run: resume it, or choose another folder")
-    if anew and not start_from:
+    if anew and not (start_from or resume):
         raise LicLabError("anew is of layers that the weights begun with have: name these weights (start_from)")
     before = read_state(out) if resume else {}
     old = before.get("about", {})
+    _refuse_other_beginning(out, old, start_from, anew)
     about = {"model": name, "preset": preset or old.get("preset", "lab")}
     about["switches"] = dict(switches or old.get("switches", {}))
     for key, folders in (("data", data), ("validation", validation)):
@@ -111,6 +112,23 @@ def train(
     finally:
         processes.leave()
     return out / f"{name}.safetensors"
+
+
+def _refuse_other_beginning(out: Path, about: Mapping, start_from: str | Path | None, anew: Iterable[str]) -> None:
+    """Raise LicLabError where a run that is resumed is told to begin with other weights or layers than it did.
+
+    about: what the state says of the run; empty where there is none, or an old one that says nothing.
+    """
+    if not about:
+        return
+    began, modules = about.get("start_from", "new weights"), sorted(about.get("anew", ()))
+    mend = "leave {} out to resume it, or choose another folder"
+    if start_from and Path(start_from).name != began:
+        mend = mend.format("start_from")
+        raise LicLabError(f"the run in {out} began with {began}, not with {Path(start_from).name}: {mend}")
+    if anew and sorted(anew) != modules:
+        mend = mend.format("anew")
+        raise LicLabError(f"in {out}, {', '.join(modules) or 'nothing'} began anew, not {', '.join(anew)}: {mend}")
 
 
 def _lambdas(lmbda: float | None, before: Mapping) -> tuple[float, ...] | None:

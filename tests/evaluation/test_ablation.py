@@ -13,8 +13,9 @@ from lic_lab.datasets.images import write_image
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation import ablation
 from lic_lab.evaluation.ablation import Ablation, Run, Spread, ablate
-from lic_lab.evaluation.ablation_tables import ablation_sheet, read_ablation, write_ablation
+from lic_lab.evaluation.ablation_tables import ablation_sheet, read_ablation, spread_text, write_ablation
 from lic_lab.metrics.bd import bd_rate, rising_points
+from lic_lab.training import recipes
 
 BUDGET = {"steps": 2, "crop": 64, "batch_size": 1, "variants": ["slices-1"]}
 
@@ -216,6 +217,53 @@ def test_the_table_says_mean_spread_work_and_what_the_seeds_alone_do():
 def test_one_seed_has_no_spread_and_that_is_said():
     text = ablation_sheet(made([4.0])).markdown()
     assert "no spread" in text and "±" not in text and "One seed" in text
+
+
+def apart(*psnrs):
+    """An ablation of all rates whose `full` reaches these PSNRs, in dB at its lowest rate, one for each seed."""
+    found = made([4.0] * len(psnrs))
+    found.settings["lambda"] = None
+    for run in found.runs:
+        run.lmbda = None
+        points = [(0.5 + k, psnrs[run.seed] + 2 * k) for k in range(4)]
+        run.rows = [run.rows[0] | {"quality": float(k), "bpp": b, "psnr_db": d} for k, (b, d) in enumerate(points)]
+    return found
+
+
+def test_several_seeds_without_a_spread_are_not_called_one_and_the_reason_is_said():
+    assert apart(20.0, 21.0).between_seeds().n == 1 and apart(20.0, 21.0).why_no_spread() == ""
+    text = ablation_sheet(apart(20.0, 40.0)).markdown()
+    assert "One seed" not in text and "no small difference here means anything" in text
+    assert "The curves of full cannot be compared (seed 0 and seed 1: the curves share no quality)" in text
+    short = apart(20.0, 21.0)
+    short.of("full")[1].rows = short.of("full")[1].rows[:2]
+    assert "(seed 0 and seed 1: seed 1 has 2 rising points" in short.why_no_spread()
+    failed = apart(20.0, 21.0, 22.0)
+    failed.of("full")[0].failed = failed.of("full")[1].failed = "the loss is not a number"
+    assert "full has numbers from 1 of 3 seeds: no spread" in ablation_sheet(failed).markdown()
+
+
+def test_a_picture_without_an_error_has_no_spread_of_its_psnr():
+    spread = Spread.of([math.inf, 30.0])
+    assert spread == Spread(math.inf, None, 30.0, math.inf, 2) and spread_text(spread, "{:.1f}") == "inf"
+    found = made([4.0, 8.0])
+    found.runs[1].rows[0]["psnr_db"] = math.inf
+    assert found.summary()[1]["psnr_db"].std is None and "inf" in json.dumps(found.record()).lower()
+
+
+def test_paths_in_the_budget_are_kept_as_text(data, tests, tmp_path):
+    held = tmp_path / "held"
+    held.mkdir()
+    write_image(held / "a.png", photo(200))
+    before = recipes.train("charm", [data], out=tmp_path / "before", preset="tiny", steps=1, crop=64, batch_size=1)
+    budget = {"pictures": tests, "seeds": (0,), **BUDGET, "validation": [held], "start_from": before}
+    found = ablate("charm", [data], out=tmp_path / "out", **budget)
+    assert found.settings["start_from"] == str(before) and found.settings["validation"] == [str(held)]
+    assert all(len(run.rows) == 2 * ablation.POINTS for run in found.runs)
+    write_ablation(found, tmp_path)
+    assert read_ablation(tmp_path / "ablation.json") == found
+    as_text = budget | {"validation": [str(held)], "start_from": str(before)}
+    assert ablate("charm", [data], out=tmp_path / "out", **as_text).settings == found.settings
 
 
 def test_the_files_hold_every_run_and_every_row(done, tmp_path):

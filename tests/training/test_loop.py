@@ -20,11 +20,12 @@ from lic_lab.training.loop import Recipe, Trainer
 RECIPE = Recipe(steps=5, crops=((0.5, 32, 2), (1.0, 64, 1)), lr=1e-3, warmup=2, every=2)
 
 
-def make_trainer(pictures, folder, recipe=RECIPE, name="hyperprior", **options):
+def make_trainer(pictures, folder, recipe=RECIPE, name="hyperprior", side=64, **options):
+    """side: of the crops that are validated on."""
     training, held = split([pictures])
     torch.manual_seed(recipe.seed)
     model = build(name, "tiny", **options)
-    return Trainer(model, recipe, CropBank(training, smallest=64, scales=1), center_crops(held, 64), folder)
+    return Trainer(model, recipe, CropBank(training, smallest=64, scales=1), center_crops(held, side), folder)
 
 
 @pytest.fixture
@@ -474,6 +475,69 @@ def test_a_resumed_run_notes_what_changed_and_refuses_to_go_back(trainer):
     again.resume()
     again.run()
     assert again.progress.legs == [{"step": 4, "steps": [4, 6], "lr": [1e-3, 2e-3]}]
+
+
+def counted(monkeypatch, *objectives):
+    """Let validations give these objectives, one after the other."""
+    values = iter(objectives)
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: row(next(values), 0))
+
+
+def kept_by(run):
+    """The steps at which a run keeps its weights as the best ones."""
+    steps = []
+    run.keep = lambda model, which: steps.append(run.progress.step)
+    return steps
+
+
+def test_on_other_validation_pictures_the_best_weights_are_chosen_anew_and_the_leg_and_a_warning_say_so(
+    trainer, monkeypatch
+):
+    counted(monkeypatch, 1.0, 3.0, 2.0)
+    recipe = replace(RECIPE, every=1)
+    first = trainer(recipe=replace(recipe, steps=1))
+    first.run()
+    again = trainer(recipe=replace(recipe, steps=3), side=32)
+    with pytest.warns(UserWarning, match="the validation pictures are others than before") as warned:
+        again.resume()
+    assert len(warned) == 1 and "\n" not in str(warned[0].message)
+    steps = kept_by(again)
+    again.run()
+    assert steps == [2, 3] and again.progress.best["step"] == 3  # 1.0 was on other pictures
+    (leg,) = again.progress.legs
+    old, new = leg["validation_pictures"]
+    assert leg["step"] == 1 and leg["steps"] == [1, 3] and (old, new) == (first._pictures, again._pictures)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("older", [False, True])
+def test_on_the_same_pictures_and_from_an_older_state_the_best_weights_stay_without_a_word(trainer, monkeypatch, older):
+    counted(monkeypatch, 1.0, 3.0, 2.0)
+    run = trainer(recipe=replace(RECIPE, steps=1, every=1))
+    run.run()
+    if older:  # which does not say what it was validated on
+        state = torch.load(run.folder / "state.pt", weights_only=True)
+        del state["validation"]
+        torch.save(state, run.folder / "state.pt")
+    again = trainer(recipe=replace(RECIPE, steps=3, every=1), side=32 if older else 64)
+    again.resume()
+    steps = kept_by(again)
+    again.run()
+    assert steps == [] and again.progress.best["step"] == 1
+    assert again.progress.legs == [{"step": 1, "steps": [1, 3]}]
+
+
+def test_a_plateau_counts_from_where_the_validation_pictures_changed(trainer, monkeypatch):
+    counted(monkeypatch, *[1.0] * 4, *[2.0] * 4)
+    recipe = replace(RECIPE, steps=8, warmup=0, factor=0.5, **PLATEAU)
+    first, rates = trainer(recipe=recipe), []
+    with pytest.raises(KeyboardInterrupt):
+        first.run(interrupted(4, raise_interrupt))
+    again = trainer(recipe=recipe, side=32)
+    with pytest.warns(UserWarning, match="others than before"):
+        again.resume()
+    again.run(lambda now: rates.append(now.rate / recipe.lr))
+    assert rates == [0.5, 0.5, 0.5, 0.25]  # one fall before; 2.0 is another best, which stood for two more
 
 
 def test_the_first_numbers_told_are_plain_means_so_that_the_first_crops_tell_no_more_than_others(trainer):

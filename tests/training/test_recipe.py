@@ -54,6 +54,13 @@ def test_a_plateau_halves_the_rate_when_nothing_got_better_for_longer_than_patie
     assert recipe.rate_at(9, [1, 2, 3, 0, 5, 6]) == 1
 
 
+def test_a_plateau_on_other_pictures_counts_anew_and_the_falls_before_it_stay():
+    recipe = Recipe(steps=100, lr=1.0, warmup=0, schedule="plateau", factor=0.5, patience=2)
+    assert recipe.rate_at(9, [1, 2, 3, 4]) == 0.5 and recipe.rate_at(9, [1, 2, 3, 4], [3]) == 1
+    assert recipe.rate_at(9, [1, 2, 3, 4, 9, 8, 7], [4]) == 0.5  # 9, 8, 7 fall, though none is as low as 1
+    assert recipe.rate_at(9, [1, 2, 3, 4, 7, 8, 9, 9], [4]) == 0.25
+
+
 def test_noise_stands_for_rounding_in_the_soft_share_of_the_steps():
     soft = {share: [Recipe(steps=4, soft=share).soft_at(step) for step in range(4)] for share in (0.0, 0.5, 1.0)}
     assert soft == {0.0: 4 * [False], 0.5: [True, True, False, False], 1.0: 4 * [True]}

@@ -395,6 +395,59 @@ def test_a_run_of_something_else_is_not_resumed(pictures, tmp_path, given, compl
     assert (tmp_path / "run" / "state.pt").read_bytes() == state
 
 
+def test_another_crop_validates_on_other_pictures_and_the_card_says_so(pictures, tmp_path):
+    train("hyperprior", [pictures], out=tmp_path, **QUICK)
+    with pytest.warns(UserWarning, match="the validation pictures are others than before"):
+        path = train("hyperprior", [pictures], out=tmp_path, resume=True, steps=3, crop=48)
+    assert load_weights(path).card["steps"] == 3  # the best so far, whatever there was on larger pictures
+    assert "validation pictures " in card_markdown(path)
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_held_out_picture_of_the_same_name_but_another_content_is_another_one(own, tmp_path, photo, folder):
+    held = tmp_path / "held"
+    held.mkdir()
+    shutil.copy(own / "00.png", held / "a.png")
+    more = {"validation": [held]} if folder else {}
+    train("hyperprior", [own], out=tmp_path / "run", **QUICK, **more)
+    write_image(held / "a.png" if folder else own / "12.png", photo(100, 90, 77))
+    with pytest.warns(UserWarning, match="the validation pictures are others than before"):
+        train("hyperprior", [own], out=tmp_path / "run", resume=True, steps=3, **more)
+    assert "validation_pictures" in read_state(tmp_path / "run")["progress"]["legs"][0]
+
+
+def test_a_run_that_goes_on_began_with_what_it_began_with(pictures, tmp_path):
+    first = train("charm", [pictures], out=tmp_path / "1", **QUICK)
+    other = shutil.copy(first, tmp_path / "other.safetensors")
+    begin = {"start_from": first, "anew": ("synthesis.deep.0", "latent")}
+    train("charm", [pictures], out=tmp_path / "2", **begin, **QUICK)
+    state = (tmp_path / "2" / "state.pt").read_bytes()
+    again = {"resume": True, "steps": 3}
+    refused = [
+        (tmp_path / "2", {"start_from": other}, "began with charm.safetensors, not with other.safetensors: leave"),
+        (tmp_path / "2", {"anew": ("latent",)}, "latent, synthesis.deep.0 began anew, not latent: leave anew out"),
+        (tmp_path / "1", {"start_from": other}, "began with new weights, not with other.safetensors"),
+        (tmp_path / "1", {"anew": ("latent",)}, "nothing began anew, not latent"),
+    ]
+    for folder, given, complaint in refused:
+        with pytest.raises(LicLabError, match=complaint) as told:
+            train("charm", [pictures], out=folder, **again, **given)
+        assert "\n" not in str(told.value)
+    assert (tmp_path / "2" / "state.pt").read_bytes() == state
+    same = {"start_from": "elsewhere/charm.safetensors", "anew": ("latent", "synthesis.deep.0")}  # need not be here now
+    path = train("charm", [pictures], out=tmp_path / "2", **again, **same)
+    assert path.parent == tmp_path / "2" and read_state(tmp_path / "2")["progress"]["step"] == 3
+
+
+def test_a_state_that_does_not_say_what_it_is_of_is_resumed_whatever_it_is_told_to_begin_with(pictures, tmp_path):
+    train("hyperprior", [pictures], out=tmp_path, **QUICK)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    torch.save({key: value for key, value in state.items() if key != "about"}, tmp_path / "state.pt")
+    given = {"resume": True, "start_from": "w.safetensors", "preset": "tiny", "steps": 3}
+    train("hyperprior", [pictures], out=tmp_path, **given)
+    assert read_state(tmp_path)["progress"]["step"] == 3
+
+
 def test_two_trainings_do_not_write_into_one_folder_nor_a_third(pictures, tmp_path):
     with FileLock(tmp_path / ".lock"):
         for _ in range(2):

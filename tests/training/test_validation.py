@@ -6,7 +6,7 @@ import torch
 from lic_lab.models.presets import build
 from lic_lab.training.objective import balanced, rate_distortion
 from lic_lab.training.recipe import Recipe
-from lic_lab.training.validation import score, validate
+from lic_lab.training.validation import fingerprint, score, validate
 
 
 def test_a_row_is_the_mean_over_pictures_at_every_rung_whatever_is_measured_at_once():
@@ -45,3 +45,12 @@ def test_a_model_that_learns_for_ms_ssim_is_chosen_by_it():
         lmbda = torch.full((2,), 0.01)
         cost = float(balanced(rate_distortion(x, model(x, 0.0), lmbda, "ms-ssim"), lmbda))
     assert validate(model, x, recipe)["objective"] == pytest.approx(cost, rel=1e-3)
+
+
+def test_other_pictures_have_another_fingerprint_and_the_same_ones_the_same():
+    x = torch.rand(2, 3, 8, 12)
+    other = x.clone()
+    other[1, 2, 7, 11] += 1 / 255
+    found = [fingerprint(y) for y in (x, other, x[:1], x.flip(0), x.reshape(2, 3, 12, 8), x[:, None])]
+    assert len(set(found)) == len(found) and all(len(digits) == 16 for digits in found)
+    assert fingerprint(x.clone().contiguous(memory_format=torch.channels_last)) == found[0]

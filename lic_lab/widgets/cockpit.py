@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import re
 import tempfile
 import threading
 import time
@@ -92,11 +93,16 @@ class TrainingCockpit(Explorer):
             return [learned], list(validation) or [held]
         return [data] if isinstance(data, (str, Path)) else list(data), list(validation)
 
+    def _runs(self) -> list[tuple[int, Path]]:
+        """The numbers and folders of all runs, in their order; names such as run-1-best are somebody else's."""
+        named = ((re.fullmatch(r"run-(\d+)", path.name), path) for path in self.out.glob("run-*"))
+        return sorted((int(match[1]), path) for match, path in named if match)
+
     def _find_earlier_run(self) -> None:
         """Take up the last run in the folder, of an earlier kernel, so that Resume goes on with it."""
-        runs = sorted(self.out.glob("run-*/state.pt"), key=lambda path: int(path.parent.name.partition("-")[2]))
+        runs = [folder for _, folder in self._runs() if (folder / "state.pt").exists()]
         if runs:
-            self.run, self.state = runs[-1].parent, "stopped"
+            self.run, self.state = runs[-1], "stopped"
             self.status.say(f"{self.run.name} of an earlier session lies here: Resume goes on with it.")
         else:
             self.status.say("Press Start.")
@@ -165,7 +171,7 @@ class TrainingCockpit(Explorer):
 
     def start(self) -> None:
         """Begin a new run, in a folder of its own; an earlier one stays on the disk."""
-        number = max((int(path.name.partition("-")[2]) for path in self.out.glob("run-*")), default=0) + 1
+        number = max((number for number, _ in self._runs()), default=0) + 1
         self._begin(self.out / f"run-{number}", resume=False)
 
     def pause(self) -> None:

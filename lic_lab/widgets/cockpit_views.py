@@ -47,7 +47,10 @@ class Trace:
         self.last = Progress()
 
     def open(self, trainer: Trainer) -> None:
-        """Look at a run before its first step here: what it is validated on, how good it is, what JPEG does there."""
+        """Look at a run before its first step here: what it is validated on, how good it is, what JPEG does there.
+
+        Points of later steps, which a failed run took behind its last saved state, are taken back.
+        """
         now, model = trainer.progress, trainer.average.module.eval()
         if self.crops is None:
             self.crops, self.jpeg = trainer.validation, jpeg_points(trainer.validation)
@@ -57,6 +60,7 @@ class Trace:
             self.first_row = [{"step": 0} | validate(model, self.crops, trainer.recipe, device=trainer.device)]
         self.trainer, self.rows, self.last = trainer, [*self.first_row, *now.history], now
         self.began, self.began_at = now.step, now.seconds
+        self._keep([k for k, step in enumerate(self.steps) if step <= now.step])
         self.take_picture()
 
     def note(self, now: Progress) -> None:
@@ -68,12 +72,15 @@ class Trace:
             self.steps.append(now.step)
         if len(self.steps) > MOST:
             self.stride *= 2
-            kept = [k for k, step in enumerate(self.steps) if step % self.stride == 0]
-            self.values = {name: [values[k] for k in kept] for name, values in self.values.items()}
-            self.steps = [self.steps[k] for k in kept]
+            self._keep([k for k, step in enumerate(self.steps) if step % self.stride == 0])
         if len(self.rows) < len(self.first_row) + len(now.history):
             self.rows = [*self.first_row, *now.history]
             self.take_picture()
+
+    def _keep(self, points: list[int]) -> None:
+        """Leave out all points of the curves but some, by their numbers."""
+        self.values = {name: [values[k] for k in points] for name, values in self.values.items()}
+        self.steps = [self.steps[k] for k in points]
 
     @torch.no_grad()
     def take_picture(self) -> None:

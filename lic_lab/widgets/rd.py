@@ -215,22 +215,35 @@ class RDExplorer(Panel):
         return f"<details class='lic-notes'><summary>Sources and remarks</summary><ul>{items}</ul></details>"
 
     def fill_points(self) -> None:
-        """Offer the points of the chosen codec, and take the one nearest to the rate of the slider."""
-        curve = self.curves.measured(self.metric.value, self.picture.value)[self.codec.value]
+        """Offer the points of the chosen codec, and take the one nearest to the rate of the slider.
+
+        Where the codec has no file of the picture there is none to take, and the status says so.
+        """
+        curve = self.curves.measured(self.metric.value, self.picture.value).get(self.codec.value)
+        self.point.disabled = self.look.disabled = curve is None
+        if curve is None:
+            self.point.options = []
+            self.status.say(self.lacking())
+            return
         self.point.options = [(setting(curve, number), quality) for number, quality in enumerate(curve.qualities)]
         self.point.value = curve.qualities[nearest(curve, self.rate.value)]
+
+    def lacking(self) -> str:
+        """Say that the chosen codec has no file of the chosen picture."""
+        return f"The table has no file of {self.picture.label} by {self.codec.label}: choose another of the two."
 
     # ---- what the browser calls --------------------------------------------------------------------------------------
 
     @visible_errors
     def on_move(self, change) -> None:
         """Show what the handles say now; the rate only reads, it draws nothing anew."""
-        self.read() if change.owner is self.rate else self.update()
         self.status.say("")
+        self.read() if change.owner is self.rate else self.update()
 
     @visible_errors
     def on_codec(self, change=None) -> None:
         """Offer the points of another codec."""
+        self.status.say("")
         self.fill_points()
 
     @visible_errors
@@ -250,6 +263,8 @@ class RDExplorer(Panel):
 
         For the mean, the first picture of the table that is on this machine; another one of `images` where none is.
         """
+        if self.point.value is None:
+            raise LicLabError(self.lacking())
         picture = self.picture.value or next((p for p in [*self.curves.pictures, *self.images] if p in self.images), "")
         if picture not in self.images:
             name = picture or f"none of {self.curves.pictures[0]} ... {self.curves.pictures[-1]}"

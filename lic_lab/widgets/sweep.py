@@ -61,7 +61,8 @@ def sweep(
 
     image: uint8 (h, w, 3). rates: ceilings in bpp, the same for every codec; a codec's files of one stop serve the next
     ones, so ten stops cost far less than ten searches. step: called after each codec and stop with what was done.
-    Stops that no codec can meet are left out. Raises LicLabError where none is left.
+    Stops that no codec can meet are left out. Raises LicLabError where none is left, and where a codec refuses the
+    picture.
     """
     height, width = image.shape[:2]
     trials = {codec.name: Trials(image, codec.ladder, codec.encoder_for(image)) for codec in codecs}
@@ -110,6 +111,8 @@ def _fill(stop: Stop, codec: ImageCodec, trials: Trials, name: str) -> None:
     try:
         data = largest_within(trials, stop.ceiling_bytes, codec.name).data
     except LicLabError:
+        if not trials.seen:
+            raise  # not a file that is too large, but no file at all
         stop.too_large[codec.name] = smallest(trials)
     else:
         stop.points[codec.name] = measured(codec, trials.image, data, codec.decode(data), name)

@@ -9,6 +9,7 @@ from PIL import Image as Pillow
 from traitlets.utils.bunch import Bunch
 
 from lic_lab.datasets.bundled import bundled_images
+from lic_lab.errors import LicLabError
 from lic_lab.widgets.bitrate import BitrateExplorer, numbers_table
 
 
@@ -106,6 +107,17 @@ def test_an_unreadable_upload_is_shown_as_trouble_and_nothing_changes(explorer, 
     send_file(explorer, "odd.png", content)
     assert 'role="alert"' in explorer.status.value and explorer.viewer.a == before
     assert not explorer.upload.disabled
+
+
+def test_an_upload_that_a_codec_refuses_is_told_in_its_words_and_nothing_changes(explorer, monkeypatch):
+    def refuse(image, quality):
+        raise LicLabError("this codec codes squares only")
+
+    monkeypatch.setattr(explorer.codecs[1], "encode", refuse)
+    before = explorer.viewer.a
+    send_file(explorer, "odd.png", png(explorer.image[:100]))
+    assert "this codec codes squares only" in explorer.status.value and 'role="alert"' in explorer.status.value
+    assert explorer.viewer.a == before and explorer.name == "face" and not explorer.upload.disabled
 
 
 def test_the_poster_is_a_picture_of_useful_size(explorer):

@@ -129,6 +129,27 @@ def test_another_kernel_finds_the_run_and_goes_on(cockpit):
     assert later.trace.last.step == 4 and [row["step"] for row in later.trace.rows] == [2, 4]
 
 
+def test_folders_whose_names_only_begin_like_those_of_runs_are_left_alone(cockpit, tmp_path):
+    for name in ("run-notes", "run-1-best", "run-", "run-9.old"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "state.pt").write_bytes(b"of somebody else")
+    panel = cockpit(steps=2)
+    assert panel.state == "ready" and panel.run is None and "Press Start" in panel.status.value
+    panel._press("start")
+    panel.wait()
+    assert panel.state == "done" and panel.run.name == "run-1"
+    assert "run-1 of an earlier session" in cockpit().status.value
+
+
+def test_the_last_run_is_the_one_with_the_highest_number(cockpit, tmp_path):
+    for number in (2, 10, 9):
+        (tmp_path / "runs" / f"run-{number}").mkdir(parents=True)
+        (tmp_path / "runs" / f"run-{number}" / "state.pt").write_bytes(b"")
+    (tmp_path / "runs" / "run-11").mkdir()  # ended before it had a state
+    panel = cockpit()
+    assert panel.run.name == "run-10" and panel._runs()[-1] == (11, tmp_path / "runs" / "run-11")
+
+
 def test_a_new_start_takes_the_tradeoff_that_is_chosen_and_leaves_the_old_run_alone(cockpit):
     panel = cockpit(steps=2)
     panel.start()
@@ -181,6 +202,25 @@ def test_a_loss_that_is_no_number_ends_in_one_line_and_a_lower_rate_goes_on(cock
     panel.resume()
     panel.wait()
     assert panel.state == "done" and panel.trace.steps == [1, 2, 3, 4] and panel.trace.values["rate"][-1] < 1e-4
+
+
+def test_curves_take_back_the_steps_that_a_failed_run_takes_again(cockpit, monkeypatch):
+    panel = cockpit(steps=5, every=2)
+    real, calls = loop.balanced, []
+
+    def breaks(terms, lmbda):
+        calls.append(lmbda)
+        return real(terms, lmbda) * (float("nan") if len(calls) == 4 else 1)
+
+    monkeypatch.setattr(loop, "balanced", breaks)
+    panel.start()
+    panel.wait()
+    assert panel.state == "failed" and panel.trace.steps == [1, 2, 3]
+    assert read_state(panel.run)["progress"]["step"] == 2
+    panel.resume()
+    panel.wait()
+    assert panel.state == "done" and panel.trace.steps == [1, 2, 3, 4, 5]
+    assert all(len(values) == 5 for values in panel.trace.values.values())
 
 
 def test_a_folder_without_pictures_is_said_in_the_status(cockpit, tmp_path):

@@ -154,6 +154,39 @@ def test_what_bd_rates_are_taken_against_may_be_given_and_published(rows):
     assert RDExplorer(rows, images={}, anchor="webp").anchor.value == "webp"
 
 
+def test_a_picture_that_the_chosen_codec_lacks_offers_no_point_until_another_is_chosen(rows):
+    some = [row for row in rows if (row["codec"], row["image"]) != ("webp", "cat")]
+    explorer = RDExplorer(some, images=PICTURES, rate=1.0)
+    handles = lambda: (explorer.point.disabled, explorer.look.disabled, len(explorer.point.options))  # noqa: E731
+    lacking = "The table has no file of cat by WebP"
+    explorer.codec.value = "webp"
+    assert handles() == (False, False, 4) and lacking not in explorer.status.value
+    explorer.picture.value = "cat"
+    assert handles() == (True, True, 0) and lacking in explorer.status.value and "alert" not in explorer.status.value
+    assert list(said(explorer)) == ["JPEG"] == list(lines(explorer))
+    explorer.rate.value = 1.2
+    assert handles() == (True, True, 0) and lacking in explorer.status.value
+    explorer.on_look()
+    assert lacking in explorer.status.value and not explorer.viewer.children and explorer.look.disabled
+    explorer.picture.value = "face"
+    assert handles() == (False, False, 4) and lacking not in explorer.status.value
+    explorer.picture.value, explorer.codec.value = "cat", "jpeg"
+    assert handles() == (False, False, 4) and lacking not in explorer.status.value
+    explorer.codec.value = "webp"
+    assert handles() == (True, True, 0) and lacking in explorer.status.value
+    explorer.picture.value = ""
+    explorer.look.click()
+    assert handles() == (False, False, 4) and "made just now" in explorer.status.value
+
+
+def test_a_click_takes_a_point_of_another_codec_where_the_chosen_one_has_none(rows):
+    some = [row for row in rows if (row["codec"], row["image"]) != ("webp", "cat")]
+    explorer = RDExplorer(some, images=PICTURES, rate=1.0)
+    explorer.codec.value, explorer.picture.value = "webp", "cat"
+    explorer.on_click(lines(explorer)["JPEG"], SimpleNamespace(point_inds=[2]))
+    assert (explorer.codec.value, explorer.point.value) == ("jpeg", 60) and "cat, made" in explorer.status.value
+
+
 def test_a_table_without_files_is_refused():
     with pytest.raises(LicLabError, match="no measured files"):
         RDExplorer([])

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from lic_lab.codecs import load
+from lic_lab.codecs.base import ImageCodec
+from lic_lab.codecs.rate import geometric
 from lic_lab.datasets.bundled import bundled_images
 from lic_lab.errors import LicLabError
 from lic_lab.metrics.quality import ms_ssim, psnr
@@ -55,6 +57,22 @@ def test_every_step_is_announced(image):
 def test_a_picture_too_small_for_every_file_is_refused_with_the_mend():
     with pytest.raises(LicLabError, match="take a larger picture"):
         sweep(np.zeros((8, 8, 3), np.uint8), [load("jpeg")], (0.5, 1.0))
+
+
+class Picky(ImageCodec):
+    """Codes nothing but squares."""
+
+    name, label, suffix, signature = "picky", "Picky", ".pk", b"PICK"
+    ladder, default_quality = geometric(160, 1, 1.1), 16.0
+
+    def _encode(self, image, quality):
+        raise LicLabError("picky codes squares only")
+
+
+def test_a_codec_that_refuses_the_picture_says_why_in_its_own_words(image):
+    for codecs in ([Picky()], [load("jpeg"), Picky()]):
+        with pytest.raises(LicLabError, match=r"^picky codes squares only$"):
+            sweep(image[:, :100], codecs, (0.5, 1.0))
 
 
 def test_only_large_pictures_are_scaled_down(image):

@@ -27,7 +27,7 @@ def course():
 @click.option("--force", is_flag=True, help="Replace notebooks that you edited in DIR/source.")
 def release(folder, assignments, source, force):
     """Make or update the course folder DIR: the notebooks to hand out are in DIR/release, without solutions."""
-    from lic_lab.course.release import release as run
+    from lic_lab.course.releasing import release as run
 
     with spinner("making the notebooks that students get"):
         made = run(folder, names(assignments) if assignments else None, source=source, force=force)
@@ -113,7 +113,7 @@ def report(folder, anonymous, as_json):
 
     The page leads to the feedback of every student; with --anonymous it can be shown to a class.
     """
-    from lic_lab.course.report import report as run
+    from lic_lab.course.reporting import report as run
 
     found = run(folder, anonymous=anonymous)
     click.echo(json.dumps(found.record(), indent=1) if as_json else found.markdown(), nl=as_json)

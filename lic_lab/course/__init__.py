@@ -12,7 +12,8 @@ in (`contained.py`): it has a folder, a time and a memory of its own, and nothin
 
 from importlib import import_module
 
-_MADE_IN = {"grade": "grading", "release": "release", "report": "report"}
+# No file here has the name of a function: importing it would put the file in the function's place.
+_MADE_IN = {"grade": "grading", "release": "releasing", "report": "reporting"}
 
 __all__ = ["grade", "release", "report"]
 

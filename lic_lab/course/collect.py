@@ -10,7 +10,9 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from lic_lab.course.folder import Course
 from lic_lab.course.marks import one_line
@@ -26,6 +28,8 @@ PLATFORMS = (
 """What learning platforms put behind a name: numbers, which are others for every assignment."""
 
 TAKEN = (".ipynb", ".zip")
+"""What is looked at, in small letters or in capitals."""
+
 SKIPPED = {".ipynb_checkpoints", "__MACOSX", ".git"}
 
 
@@ -51,9 +55,10 @@ def collect(course: Course, folder: Path | None, wanted: list[str]) -> tuple[lis
     """File the notebooks of a folder under `submitted/` of a course; give all that is filed, and what was left out.
 
     folder: a student's notebooks are in the first folder below it, or beside each other with the student's name in
-    front or behind the assignment's; a zip file in it is such a folder. It may be a zip file itself. None takes what
-    was filed before.
+    front or behind the assignment's; a zip file in it is such a folder. It may be a zip file itself, with the zip files
+    of students in it. None takes what was filed before.
     wanted: assignments. Only notebooks are taken, and no links. Where two notebooks claim one place, neither is taken.
+    What cannot be read or filed is left out too, and never stops the others.
     """
     left_out: list[str] = []
     if folder is not None:
@@ -64,11 +69,19 @@ def collect(course: Course, folder: Path | None, wanted: list[str]) -> tuple[lis
             if len({data for _, data in files}) > 1:
                 left_out.append(_twice(student, assignment, [name for name, _ in files]))
                 continue
-            target = course.submitted(student, assignment)
-            if not (target.exists() and target.read_bytes() == files[0][1]):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(files[0][1])
+            _file(course.submitted(student, assignment), *files[0], left_out)
     return list(_filed(course, wanted)), [one_line(line, 400) for line in left_out]
+
+
+def _file(target: Path, name: str, data: bytes, left_out: list[str]) -> None:
+    """Write a notebook to its place, unless it is there, or say why its folder cannot be made."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # a name longer than the system allows
+        left_out.append(f"{name}: no folder can be made for it ({error.strerror})")
+        return
+    if not (target.exists() and target.read_bytes() == data):
+        target.write_bytes(data)
 
 
 def _twice(student: str, assignment: str, names: list[str]) -> str:
@@ -91,52 +104,109 @@ def _filed(course: Course, wanted: list[str]) -> Iterator[Submission]:
             yield Submission(path.parents[1].name, assignment, path, trouble)
 
 
+class _Found(NamedTuple):
+    """Something in a folder or zip file: its path below that one, whether it is a folder, and how to get it."""
+
+    name: PurePosixPath
+    is_folder: bool
+    place: Path | zipfile.ZipInfo
+
+    @property
+    def is_zip(self) -> bool:
+        return self.name.suffix.lower() == ".zip"
+
+    @property
+    def is_taken(self) -> bool:
+        return not self.is_folder and self.name.suffix.lower() in TAKEN and not SKIPPED & set(self.name.parts)
+
+
 def _notebooks(folder: Path, left_out: list[str]) -> Iterator[tuple[str, bytes]]:
     """The notebooks in a folder and in its zip files: path below the folder, with forward slashes, and bytes."""
-    if folder.is_file() and folder.suffix == ".zip":
+    if folder.is_file() and folder.suffix.lower() == ".zip":
         yield from _in_zip(folder, "", left_out)
         return
     if not folder.is_dir():
         raise LicLabError(f"there is no folder or zip file {str(folder)!r}: name the one with what was handed in")
-    for path in sorted(folder.iterdir()):
-        if (
-            path.is_dir()
-            and path.name not in SKIPPED
-            and not any(path.rglob("*.ipynb"))
-            and not any(path.rglob("*.zip"))
-        ):
-            left_out.append(f"{path.name}: no notebook is in it")
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if SKIPPED & set(PurePosixPath(name).parts) or path.suffix not in TAKEN:
-            continue
-        if path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
-            left_out.append(f"{name}: a link is not followed")
-        elif path.suffix == ".zip":
-            yield from _in_zip(path, name, left_out)
-        elif path.is_file():
-            if path.stat().st_size > LARGEST:
-                left_out.append(f"{name}: larger than {LARGEST // 2**20} MiB")
+    paths = sorted(folder.rglob("*"))
+    found = [_Found(PurePosixPath(path.relative_to(folder).as_posix()), path.is_dir(), path) for path in paths]
+    left_out += _empty_folders(found)
+    for one in filter(lambda one: one.is_taken, found):
+        if one.place.is_symlink() or not one.place.resolve().is_relative_to(folder.resolve()):
+            left_out.append(f"{one.name}: a link is not followed")
+        elif one.is_zip:
+            yield from _in_zip(one.place, str(one.name), left_out)
+        elif one.place.is_file():
+            if one.place.stat().st_size > LARGEST:
+                left_out.append(f"{one.name}: {_too_large()}")
             else:
-                yield name, path.read_bytes()
+                yield str(one.name), one.place.read_bytes()
 
 
-def _in_zip(path: Path, name: str, left_out: list[str]) -> Iterator[tuple[str, bytes]]:
-    """The notebooks of a zip file; nothing is unpacked to the disk, so no name in it can lead anywhere."""
-    base = name.removesuffix(".zip") + "/" if name else ""
+def _empty_folders(found: list[_Found]) -> list[str]:
+    """A line for each first folder in which nothing is taken."""
+    folders = {one.name.parts[0] for one in found if one.name.parts and (one.is_folder or one.name.parent.parts)}
+    holding = {one.name.parts[0] for one in found if one.is_taken}
+    return [f"{name}: no notebook is in it" for name in sorted(folders - holding - SKIPPED)]
+
+
+def _in_zip(
+    file: Path | BytesIO, name: str, left_out: list[str], *, inner: bool = False
+) -> Iterator[tuple[str, bytes]]:
+    """The notebooks of a zip file; nothing is unpacked to the disk, so no name in it can lead anywhere.
+
+    name: of the zip file below the folder of submissions, "" for one of a whole class, whose folders are listed where
+    no notebook is in them.   inner: whether it lies in another zip file; those in it are not opened.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                inner = PurePosixPath(entry.filename.replace("\\", "/"))
-                if entry.is_dir() or inner.suffix != ".ipynb" or SKIPPED & set(inner.parts):
-                    continue
-                if inner.is_absolute() or ".." in inner.parts or entry.file_size > LARGEST:
-                    left_out.append(f"{name}/{entry.filename}: a name or a size that no notebook has")
-                    continue
-                with archive.open(entry) as file:
-                    yield f"{base}{inner}", file.read(LARGEST)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
-        left_out.append(f"{name or path.name}: {error}")
+        archive = zipfile.ZipFile(file)
+    except Exception as error:  # zipfile has errors of many kinds for what is damaged
+        left_out.append(f"{name or file.name}: {_unreadable(error)}")
+        return
+    with archive:
+        found = [_found(entry) for entry in archive.infolist()]
+        empty = _empty_folders(found) if not name else []
+        left_out += empty
+        if not empty and not any(one.is_taken for one in found):
+            left_out.append(f"{name or file.name}: no notebook is in it")
+        for one in filter(lambda one: one.is_taken, found):
+            try:
+                data = _content(archive, one, inner)
+            except LicLabError as error:
+                left_out.append(f"{name}{'/' * bool(name)}{one.place.filename}: {error}")
+                continue
+            below = f"{name[:-4]}/{one.name}" if name else str(one.name)
+            if one.is_zip:
+                yield from _in_zip(BytesIO(data), below, left_out, inner=True)
+            else:
+                yield below, data
+
+
+def _found(entry: zipfile.ZipInfo) -> _Found:
+    name = entry.filename.replace("\\", "/")
+    return _Found(PurePosixPath(name), name.endswith("/"), entry)
+
+
+def _content(archive: zipfile.ZipFile, one: _Found, inner: bool) -> bytes:
+    """What an entry of a zip file holds. Raises LicLabError for what is not to be opened, and for what is damaged."""
+    if one.name.is_absolute() or ".." in one.name.parts:
+        raise LicLabError("a name that no notebook has")
+    if one.is_zip and inner:
+        raise LicLabError("zip files so deep in others are not opened")
+    if one.place.file_size > LARGEST:
+        raise LicLabError(_too_large())
+    try:
+        with archive.open(one.place) as file:
+            return file.read(LARGEST)
+    except Exception as error:  # of zipfile, and of each way to pack
+        raise LicLabError(_unreadable(error)) from None
+
+
+def _unreadable(error: Exception) -> str:
+    return f"it cannot be read ({error or type(error).__name__})"
+
+
+def _too_large() -> str:
+    return f"larger than {LARGEST // 2**20} MiB"
 
 
 def _claim(course: Course, name: str, data: bytes, claims: dict, left_out: list[str]) -> None:

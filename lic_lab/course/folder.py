@@ -79,6 +79,10 @@ class Course:
         """Where the notebook that a student handed in lies, named as the source is."""
         return self.root / "submitted" / student / assignment / self.source(assignment).name
 
+    def autograded(self, student: str, assignment: str) -> Path:
+        """The notebook as it ran when it was graded, whether or not it was."""
+        return self.root / "autograded" / student / assignment / self.source(assignment).name
+
     def feedback(self, student: str, assignment: str) -> Path:
         """The page that a student gets back, whether or not it was written."""
         name = self.source(assignment).with_suffix(".html").name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -138,7 +139,7 @@ class _Grader:
             source=_digest(self.course.source(one.assignment)),
         )  # fmt: skip
         if one.trouble:
-            return replace(score, status=ZERO, reason=one.trouble)
+            return self._give_nothing(one, score)
         try:
             with self.turn:
                 return self._grade(one, score)
@@ -171,17 +172,32 @@ class _Grader:
         return replace(score, tasks=points, total=total, status=ZERO if run.reason else GRADED, reason=said)
 
     def look_again(self, one: Submission, score: Score) -> Score:
-        """The score of a submission that is graded already, with what was marked by hand in the gradebook since."""
+        """The score of a submission that is graded already, with what was marked by hand in the gradebook since.
+
+        What cannot be read stays worth nothing: what the gradebook has is of an earlier notebook in its place.
+        """
         from nbgrader.api import MissingEntry
 
+        if one.trouble:
+            return self._give_nothing(one, score)
         try:
             points = self._points(one)
-        except MissingEntry:  # nothing that could be read was handed in
+        except MissingEntry:  # the gradebook was taken away
             return score
         if points == score.tasks:
             return score
         self._write_feedback(one)
         return replace(score, tasks=points, total=sum(points.values()))
+
+    def _give_nothing(self, one: Submission, score: Score) -> Score:
+        """The score of what cannot be read; the pages of an earlier notebook in its place are taken away.
+
+        The gradebook keeps the earlier marks, as some may be given by hand: they are for a notebook that can be read.
+        """
+        feedback = self.course.feedback(one.student, one.assignment).parent
+        for stale in (feedback, self.course.autograded(one.student, one.assignment).parent):
+            shutil.rmtree(stale, ignore_errors=True)
+        return replace(score, tasks=dict.fromkeys(score.tasks, 0.0), total=0, status=ZERO, reason=one.trouble)
 
     def _write_feedback(self, one: Submission) -> None:
         from nbgrader.converters import GenerateFeedback

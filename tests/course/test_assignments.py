@@ -16,7 +16,7 @@ from lic_lab.course.folder import shipped_assignments
 from lic_lab.course.grading import grade
 from lic_lab.course.limits import MIB, Limits
 from lic_lab.course.marks import grade_id, read_notebook
-from lic_lab.course.release import release
+from lic_lab.course.releasing import release
 
 ASSIGNMENTS = ("A1", "A2", "A3", "A4", "A5")
 DRASTIC = ("exits", "loops", "eats-memory", "deletes-a-tree")

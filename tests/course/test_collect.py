@@ -1,5 +1,8 @@
 """Submissions are found in the folders that learning platforms give, and nothing is guessed."""
 
+import io
+import random
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -14,7 +17,7 @@ from tiny import RIGHT, write_assignment
 
 from lic_lab.course.collect import collect
 from lic_lab.course.folder import Course
-from lic_lab.course.release import release
+from lic_lab.course.releasing import release
 from lic_lab.errors import LicLabError
 
 
@@ -41,6 +44,52 @@ def found(course, folder) -> tuple[list[str], list[str]]:
     return [one.student for one in filed], left_out
 
 
+MOODLE = "{}_123456_assignsubmission_file_"
+"""How Moodle names the folder of a student."""
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip file of some names and contents, packed as programs do it."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def hand_in_all(files: dict[str, bytes], place: Path, *, as_zip: bool) -> Path:
+    """A zip file of a whole class, or the folder that it unpacks to."""
+    target = place / "class.zip"
+    target.write_bytes(zipped(files))
+    if not as_zip:
+        zipfile.ZipFile(target).extractall(place / "class")
+    return target if as_zip else place / "class"
+
+
+def damaged(how: str, files: dict[str, bytes]) -> bytes:
+    """A zip file whose first entry is broken in one way."""
+    data = bytearray(zipped(files))
+    local, central = 0, data.index(b"PK\x01\x02")
+    start = 30 + struct.unpack_from("<H", data, local + 26)[0]
+    if how == "bits turned":
+        data[start : start + 40] = bytes(255 - byte for byte in data[start : start + 40])
+    elif how == "cut off":
+        struct.pack_into("<I", data, central + 20, 200)  # fewer packed bytes than there are
+    elif how in ("not LZMA", "not bzip2", "an unknown method"):
+        method = {"not LZMA": zipfile.ZIP_LZMA, "not bzip2": zipfile.ZIP_BZIP2, "an unknown method": 77}[how]
+        for at in (local + 8, central + 10):
+            struct.pack_into("<H", data, at, method)
+    elif how == "encrypted":
+        for at in (local + 6, central + 8):
+            data[at] |= 1
+    elif how == "another checksum":
+        data[central + 16] ^= 1
+    return bytes(data)
+
+
+DAMAGES = ["bits turned", "cut off", "not LZMA", "not bzip2", "an unknown method", "encrypted", "another checksum"]
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -58,6 +107,7 @@ def found(course, folder) -> tuple[list[str], list[str]]:
         "ada_123456_assignsubmission_file_T1_numbers.ipynb",
         "ada_LATE_12_345_T1_numbers-1.ipynb",
         "-ada/T1_numbers.ipynb",
+        "ada/T1.IPYNB",
     ],
 )
 def test_a_student_is_the_first_folder_or_the_name_of_the_file(course, released, tmp_path, name):
@@ -99,6 +149,92 @@ def test_a_zip_file_of_the_whole_class_is_graded_by_itself(course, released, tmp
     students, left_out = found(course, handed)
     assert students == [] and left_out[0].endswith("if class holds the whole class, grade it by itself")
     assert found(course, handed / "class.zip") == (["ada", "bob"], [])
+
+
+@pytest.mark.parametrize("as_zip", [True, False], ids=["zipped", "unpacked"])
+def test_a_class_as_moodle_gives_it_is_the_same_zipped_and_unpacked(course, released, tmp_path, as_zip):
+    data = released.read_bytes()
+    files = {
+        f"{MOODLE.format('Ada')}/T1.zip": zipped({"T1_numbers.ipynb": data}),
+        f"{MOODLE.format('Bob')}/answer.pdf": b"%PDF",
+        f"{MOODLE.format('Eve')}/T1.IPYNB": data,
+        f"{MOODLE.format('Gus')}/T1.ZIP": zipped({"T1/T1_numbers.ipynb": data}),
+        f"{MOODLE.format('Ida')}/": b"",
+        f"{MOODLE.format('Kim')}/T1.zip": zipped({"answer.pdf": b"%PDF"}),
+        f"{MOODLE.format('Lea')}/.ipynb_checkpoints/T1_numbers.ipynb": data,
+        f"{MOODLE.format('Max')}/T1.zip": b"PK but no more",
+        "__MACOSX/Ada/._T1.ipynb": b"",
+    }
+    students, left_out = found(course, hand_in_all(files, tmp_path, as_zip=as_zip))
+    assert students == ["Ada", "Eve", "Gus"]
+    assert sorted(left_out) == [
+        f"{MOODLE.format('Bob')}: no notebook is in it",
+        f"{MOODLE.format('Ida')}: no notebook is in it",
+        f"{MOODLE.format('Kim')}/T1.zip: no notebook is in it",
+        f"{MOODLE.format('Lea')}: no notebook is in it",
+        f"{MOODLE.format('Max')}/T1.zip: it cannot be read (File is not a zip file)",
+    ]
+
+
+def test_a_zip_file_in_one_in_the_zip_file_of_a_class_is_listed_and_not_opened(course, released, tmp_path):
+    deep = zipped({"T1.zip": zipped({"T1_numbers.ipynb": released.read_bytes()})})
+    (tmp_path / "class.zip").write_bytes(zipped({"ada/T1.zip": deep}))
+    students, left_out = found(course, tmp_path / "class.zip")
+    assert (students, left_out) == ([], ["ada/T1.zip/T1.zip: zip files so deep in others are not opened"])
+
+
+def test_what_is_larger_than_any_notebook_is_listed_in_a_zip_file_in_another_too(course, tmp_path, monkeypatch):
+    monkeypatch.setattr("lic_lab.course.collect.LARGEST", 2**20)
+    inner = {"T1_numbers.ipynb": bytes(2**20 + 1)}
+    (tmp_path / "class.zip").write_bytes(zipped({"ada/T1.zip": zipped(inner), "bob/T1.zip": bytes(2**20 + 1)}))
+    students, left_out = found(course, tmp_path / "class.zip")
+    assert students == []
+    assert left_out == ["ada/T1.zip/T1_numbers.ipynb: larger than 1 MiB", "bob/T1.zip: larger than 1 MiB"]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_zip_file_is_one_line_and_the_others_are_taken(course, released, tmp_path, how):
+    files = {"T1_numbers.ipynb": released.read_bytes()}
+    handed = tmp_path / "handed"
+    handed.mkdir()
+    (handed / "ada.zip").write_bytes(damaged(how, files))
+    (handed / "bob.zip").write_bytes(zipped(files))
+    students, left_out = found(course, handed)
+    assert students == ["bob"]
+    assert len(left_out) == 1 and left_out[0].startswith("ada.zip/T1_numbers.ipynb: it cannot be read (")
+    assert not left_out[0].endswith("()")
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_entry_in_the_zip_file_of_a_class_is_one_line_and_the_others_are_taken(
+    course, released, tmp_path, how
+):
+    files = {f"{student}/T1_numbers.ipynb": released.read_bytes() for student in ("ada", "bob")}
+    (tmp_path / "class.zip").write_bytes(damaged(how, files))
+    students, left_out = found(course, tmp_path / "class.zip")
+    assert students == ["bob"]
+    assert [line.partition(": it cannot be read (")[0] for line in left_out] == ["ada/T1_numbers.ipynb"]
+
+
+def test_no_zip_file_with_changed_bytes_stops_the_collection(course, released, tmp_path):
+    chance = random.Random(0)
+    whole = zipped({"ada/T1_numbers.ipynb": released.read_bytes(), "ada/T1.zip": zipped({"x.ipynb": b"{}"})})
+    for _ in range(300):
+        data = bytearray(whole[: chance.choice([len(whole), chance.randrange(len(whole))])])
+        for _ in range(chance.randrange(4)):
+            data[chance.choice([chance.randrange(len(data)), -1 - chance.randrange(min(400, len(data)))])] ^= 255
+        (tmp_path / "class.zip").write_bytes(data)
+        collect(course, tmp_path / "class.zip", ["T1"])
+
+
+@pytest.mark.parametrize("letter", ["A", "\u00e9"])
+def test_a_name_too_long_for_a_folder_is_one_line_and_the_others_are_taken(course, released, tmp_path, letter):
+    long = letter * 254 if letter != "A" else 300 * letter
+    files = {f"{student}/T1_numbers.ipynb": released.read_bytes() for student in (long, "bob")}
+    (tmp_path / "class.zip").write_bytes(zipped(files))
+    students, left_out = found(course, tmp_path / "class.zip")
+    assert (students, len(left_out)) == (["bob"], 1)
+    assert left_out[0].startswith(letter * 100) and "no folder can be made for it (" in left_out[0]
 
 
 def test_a_folder_without_a_notebook_is_listed(course, tmp_path):

@@ -20,7 +20,8 @@ from lic_lab.course import grading
 from lic_lab.course.grading import grade
 from lic_lab.course.kernel import clear_leftovers
 from lic_lab.course.limits import MIB, Limits
-from lic_lab.course.release import release
+from lic_lab.course.releasing import release
+from lic_lab.course.scores import read_scores, write_scores
 from lic_lab.errors import LicLabError
 
 STRICT = Limits(seconds=4, minutes=2, memory=400 * MIB, disk=100 * MIB, output=4 * MIB)
@@ -323,6 +324,36 @@ def test_what_is_graded_and_unchanged_is_not_graded_again(tiny):
     assert [score.student for score in second.fresh] == ["zoe"]
     assert {score.student: score.total for score in second.scores} == {"anna": 5, "zoe": 0}
     assert len(grade(course, limits=STRICT, again=True).fresh) == 2
+
+
+def test_what_cannot_be_read_stays_worth_nothing_and_brings_no_earlier_marks_or_pages_back(tiny):
+    course, handed, released = tiny
+    path = hand_in(handed, "anna", released, RIGHT)
+    grade(course, handed, limits=STRICT)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])  # an upload that was cut off
+    for count in (1, 0, 0):
+        assert len(grade(course, handed, limits=STRICT).fresh) == count
+        row = rows(course)["anna"]
+        assert (row["status"], row["total"], tasks(row)) == ("zero", "0", {"T1.1": 0, "T1.2": 0})
+        assert row["reason"] == "it is no notebook that can be read"
+        assert not list(course.glob("feedback/anna/T1/*")) and not list(course.glob("autograded/anna/T1/*"))
+    path.write_bytes(whole)
+    grade(course, handed, limits=STRICT)
+    assert (rows(course)["anna"]["status"], rows(course)["anna"]["total"]) == ("graded", "5")
+    assert (course / "feedback/anna/T1/T1_numbers.html").is_file()
+
+
+def test_marks_that_came_back_to_what_cannot_be_read_are_taken_out_of_the_table(tiny):
+    course, handed, released = tiny
+    path = hand_in(handed, "anna", released, RIGHT)
+    path.write_bytes(path.read_bytes()[:1000])
+    grade(course, handed, limits=STRICT)
+    scores = read_scores(course / "scores.csv")
+    scores["anna", "T1"] = replace(scores["anna", "T1"], tasks={"T1.1": 3, "T1.2": 2}, total=5)
+    write_scores(course / "scores.csv", scores)
+    assert grade(course, handed, limits=STRICT).fresh == []
+    assert (rows(course)["anna"]["total"], tasks(rows(course)["anna"])) == ("0", {"T1.1": 0, "T1.2": 0})
 
 
 def test_marks_given_by_hand_are_in_the_table_after_the_next_grading_and_stay(tiny):

@@ -12,7 +12,7 @@ from lic_lab.check.tasks import PREFIX
 
 pytest.importorskip("nbgrader")
 
-from lic_lab.course.release import shipped_assignments
+from lic_lab.course.releasing import shipped_assignments
 
 ASSIGNMENTS = [f"A{number}" for number in modules(PREFIX)]
 SLOW = ("A4", "A5")

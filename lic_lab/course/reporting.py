@@ -113,7 +113,7 @@ def _hardest(course: Course, assignment: str, scores: list[Score]) -> list[tuple
 
 def _parts_done(course: Course, assignment: str, score: Score) -> set[tuple[str, str]]:
     """(task, claim) of the parts that a graded notebook says are done, by the last judgement in each cell."""
-    path = course.root / "autograded" / score.student / assignment / course.source(assignment).name
+    path = course.autograded(score.student, assignment)
     found = set()
     for cell in read_notebook(path).cells if path.is_file() else ():
         if gives_points(cell) and cell.cell_type == "code":

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tiny import write_assignment
 
 from lic_lab.cli import main
-from lic_lab.course.release import release
-from lic_lab.course.report import report
+from lic_lab.course.releasing import release
+from lic_lab.course.reporting import report
 from lic_lab.course.scores import FAILED, GRADED, ZERO, Score, read_scores, write_scores
 from lic_lab.errors import LicLabError
 

@@ -14,7 +14,7 @@ from tiny import write_assignment
 
 from lic_lab.course.folder import Course, shipped_assignments
 from lic_lab.course.marks import read_notebook, task_points
-from lic_lab.course.release import release
+from lic_lab.course.releasing import release
 from lic_lab.errors import LicLabError
 
 

@@ -80,7 +80,7 @@ PRESETS: dict[str, dict[str, Callable[[], Codec]]] = {
             context_width=12, state=4, lambdas=LADDER[::4], shortcut="dct",
         ),
         "lab": partial(
-            Asymmetric, *_TRUNK, (160, 128, 80, 32, 12), **_SLICES, expand=(4, 4, 4), state=8, lambdas=LADDER,
+            Asymmetric, *_TRUNK, (192, 160, 128, 64, 16), **_SLICES, expand=(4, 4, 4), state=8, lambdas=LADDER,
             shortcut="dct",
         ),
         "paper": partial(Asymmetric),

@@ -8,7 +8,8 @@ train("charm", ["pictures"], out="runs/first", preset="tiny", steps=2000,
 """
 
 from lic_lab.training.control import Control
-from lic_lab.training.loop import Progress, Trainer
+from lic_lab.training.loop import Trainer
+from lic_lab.training.progress import Progress
 from lic_lab.training.recipe import RECIPES, Recipe
 from lic_lab.training.recipes import train
 

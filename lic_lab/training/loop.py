@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 from threading import Event
@@ -26,43 +26,12 @@ from lic_lab.training.control import Control, patient_signals
 from lic_lab.training.log import Log
 from lic_lab.training.objective import balanced, rate_distortion
 from lic_lab.training.processes import Processes
+from lic_lab.training.progress import PICTURES, Progress
 from lic_lab.training.recipe import Recipe, recipe_of
 from lic_lab.training.soap import SOAP
 from lic_lab.training.validation import fingerprint, validate
 
 SKIPS = 50  # steps that fp16 may pass over in a row, each halving its scale
-PICTURES = "validation_pictures"  # of a leg: fingerprints of those before, and of those from there on
-
-
-@dataclass
-class Progress:
-    """What a watcher of the training is told after every step.
-
-    loss, bpp, psnr (dB): means of about the last fifty steps, on training crops.   terms: what the model adds to it.
-    speed: crops per second.   gradient: its norm in the last step, before clipping.   rate: the learning rate there.
-    history: a row per validation.   best: the row of the best weights so far, if any.
-    legs: where the run was resumed with another recipe or other validation pictures: its step, and what changed.
-    """
-
-    step: int = 0
-    steps: int = 0
-    seconds: float = 0.0
-    loss: float = math.nan
-    bpp: float = math.nan
-    psnr: float = math.nan
-    speed: float = math.nan
-    gradient: float = math.nan
-    rate: float = math.nan
-    terms: dict[str, float] = field(default_factory=dict)
-    history: list[dict] = field(default_factory=list)
-    best: dict = field(default_factory=dict)
-    legs: list[dict] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        """The numbers in one line, for a progress bar."""
-        extra = "".join(f"  {name} {value:.3g}" for name, value in self.terms.items())
-        return f"loss {self.loss:.3f}  {self.bpp:.3f} bpp  {self.psnr:.2f} dB{extra}  {self.speed:.1f} crops/s"
 
 
 class Trainer:
@@ -158,7 +127,7 @@ class Trainer:
 
     def _step(self) -> None:
         step, recipe, began = self.progress.step, self.recipe, time.monotonic()
-        rate = recipe.rate_at(step, [row["objective"] for row in self.progress.history], self._turns())
+        rate = recipe.rate_at(step, [row["objective"] for row in self.progress.history], self.progress.turns)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["pace"]
         side, batch = recipe.crop_at(step)
@@ -267,11 +236,6 @@ class Trainer:
     def _merit(self, row: dict) -> float:
         """What makes weights better: the score where the recipe asks for it, else a lower objective."""
         return row.get("score", math.nan) if self.recipe.select == "score" else -row["objective"]
-
-    def _turns(self) -> list[int]:
-        """The numbers of the validations that are the first ones on other pictures."""
-        steps = [leg["step"] for leg in self.progress.legs if PICTURES in leg]
-        return [sum(row["step"] <= step for row in self.progress.history) for step in steps]
 
     @cached_property
     def _pictures(self) -> str:

@@ -27,8 +27,9 @@ from lic_lab.models.base import Codec
 from lic_lab.models.checkpoints import load_weights, save_model, trainings
 from lic_lab.models.presets import build
 from lic_lab.training.control import Control
-from lic_lab.training.loop import Progress, Trainer, read_state, refuse_other
+from lic_lab.training.loop import Trainer, read_state, refuse_other
 from lic_lab.training.processes import Processes
+from lic_lab.training.progress import Progress
 from lic_lab.training.recipe import RECIPES, Recipe, recipe_for, recipe_of
 
 VALIDATED = 48  # pictures at most

@@ -21,8 +21,8 @@ from lic_lab.models.checkpoints import load_weights
 from lic_lab.models.presets import build
 from lic_lab.plots.views import Table
 from lic_lab.training.control import Control
-from lic_lab.training.loop import Progress as Now
 from lic_lab.training.loop import Trainer, read_state
+from lic_lab.training.progress import Progress as Now
 from lic_lab.training.recipe import recipe_for
 from lic_lab.training.recipes import train
 from lic_lab.widgets.cockpit_views import Trace, views

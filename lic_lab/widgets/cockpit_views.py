@@ -13,7 +13,8 @@ from lic_lab.metrics.rate import bpp
 from lic_lab.ops.color import tensor_to_image
 from lic_lab.plots.palette import style
 from lic_lab.plots.views import Chart, Line, Picture
-from lic_lab.training.loop import Progress, Trainer
+from lic_lab.training.loop import Trainer
+from lic_lab.training.progress import Progress
 from lic_lab.training.validation import validate
 
 QUALITIES = (5, 10, 20, 35, 50, 65, 80, 90, 95)  # of JPEG

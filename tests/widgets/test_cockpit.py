@@ -266,7 +266,7 @@ def test_a_file_where_the_runs_should_go_is_refused_at_once(cockpit, tmp_path):
 
 
 def test_long_curves_are_thinned_and_keep_their_ends():
-    from lic_lab.training.loop import Progress
+    from lic_lab.training.progress import Progress
     from lic_lab.widgets.cockpit_views import MOST, Trace
 
     trace = Trace()

@@ -140,18 +140,14 @@ def test_a_run_killed_at_any_moment_goes_on_with_the_numbers_of_one_that_was_not
     words = ["hyperprior", pictures, "--steps", "60", "--every", "3"]
     whole = subprocess.run(command(*words, "--out", tmp_path / "whole"), capture_output=True, text=True)
     assert whole.returncode == 0, whole.stderr
-    killed, tries = tmp_path / "killed", 0
-    for delay in (0.05, 0.4, 0.9):  # seconds after the next state appears: in a step, in a validation, while writing
-        run = subprocess.Popen(
-            command(*words, "--out", killed, *(["--resume"] if tries else [])), stderr=subprocess.PIPE
-        )
-        before = (killed / "state.pt").stat().st_mtime_ns if tries else 0
-        while run.poll() is None and not (killed.is_dir() and _written(killed / "state.pt") > before):
-            time.sleep(0.01)
-        time.sleep(delay)
+    killed = tmp_path / "killed"
+    for part in (0.05, 0.4, 0.9):  # of the way from one state to the next: in a step, in a validation, while writing
+        how = ["--resume"] if (killed / "state.pt").exists() else []
+        run = subprocess.Popen(command(*words, "--out", killed, *how), stderr=subprocess.PIPE)
+        times = [_next_state(killed / "state.pt", run) for _ in range(2)]
+        time.sleep(part * (times[1] - times[0]))  # not so many seconds: a fast machine would be done by then
         run.kill()
         run.communicate()
-        tries += 1
     steps = torch.load(killed / "state.pt", weights_only=True)["progress"]["step"]
     assert 0 < steps < 60, "the run was over before it could be killed: give it more steps"
     done = subprocess.run(command(*words, "--out", killed, "--resume"), capture_output=True, text=True)
@@ -159,6 +155,14 @@ def test_a_run_killed_at_any_moment_goes_on_with_the_numbers_of_one_that_was_not
     assert history(killed) == history(tmp_path / "whole")
     mine, theirs = (load_weights(folder / "hyperprior.last.safetensors") for folder in (killed, tmp_path / "whole"))
     assert mine.fingerprint() == theirs.fingerprint()
+
+
+def _next_state(path, run):
+    """Wait until the run has written its state once more, or ended; the time, in seconds."""
+    before = _written(path)
+    while run.poll() is None and _written(path) == before:
+        time.sleep(0.01)
+    return time.monotonic()
 
 
 def _written(path):

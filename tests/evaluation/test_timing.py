@@ -18,9 +18,9 @@ def test_tasks_take_turns_and_the_warm_up_does_not_count():
 
 
 def test_a_slow_first_call_does_not_show():
-    waits = iter([0.2, 0, 0, 0])
+    waits = iter([1.0, 0, 0, 0])
     timing = side_by_side({"compiles first": lambda: time.sleep(next(waits))}, runs=3)["compiles first"]
-    assert timing.slowest < 0.2
+    assert timing.slowest < 1
 
 
 def test_a_timing_tells_the_middle_and_both_ends():

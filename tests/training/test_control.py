@@ -20,6 +20,12 @@ def wait_for(condition):
         time.sleep(0.005)
 
 
+def stands_still(steps):
+    before = len(steps)
+    time.sleep(0.5)
+    return len(steps) == before
+
+
 def test_a_training_in_a_thread_is_paused_resumed_and_stopped(pictures, tmp_path):
     control, steps = Control(), []
 
@@ -31,7 +37,7 @@ def test_a_training_in_a_thread_is_paused_resumed_and_stopped(pictures, tmp_path
     thread.start()
     wait_for(lambda: len(steps) >= 2)
     control.pause()
-    time.sleep(0.3)  # the step it is in comes to its end
+    wait_for(lambda: stands_still(steps))  # once the step it is in has come to its end, however long that takes
     held = len(steps)
     time.sleep(0.3)
     assert control.paused and len(steps) == held

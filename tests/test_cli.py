@@ -1,10 +1,12 @@
 """The command line as a person meets it: answers, files, and one line where something is wrong."""
 
 import errno
+import gc
 import json
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +187,55 @@ def test_equal_pictures_have_a_psnr_that_json_can_say(run):
     write_image("black.png", np.zeros((64, 64, 3), np.uint8))
     for command in ("compare black.png --codecs jpeg --bpp 9", "evaluate jpeg black.png --qualities 90 --out curves"):
         assert json.loads(run(f"{command} --json").stdout, parse_constant=pytest.fail)[0]["psnr_db"] is None
+
+
+def test_an_interrupted_compare_shows_and_keeps_what_is_done(run, picture, monkeypatch):
+    from lic_lab.evaluation import sweep
+
+    for name in ("second", "third"):
+        shutil.copy("photo.png", f"{name}.png")
+    measure = sweep.measure
+
+    def interrupted(codec, name, image, **target):
+        if name == "second" and codec.name == "webp":
+            raise KeyboardInterrupt
+        return measure(codec, name, image, **target)
+
+    monkeypatch.setattr(sweep, "measure", interrupted)
+    result = run("compare photo.png second.png third.png --codecs jpeg,webp --bpp 1 --json --out kept")
+    assert result.exit_code == 130 and "interrupted: these are the numbers of 1 of 3 pictures" in result.stderr
+    rows = json.loads(result.stdout)
+    assert [(row["image"], row["codec"]) for row in rows] == [("photo", "jpeg"), ("photo", "webp")]
+    assert json.loads(Path("kept/numbers.json").read_text()) == rows
+    assert {path.name for path in Path("kept").iterdir()} == {
+        "photo.jpeg.jpg",
+        "photo.webp.webp",
+        "photo.sheet.png",
+        "numbers.json",
+    }
+
+
+def test_compare_writes_every_picture_when_it_is_done_and_forgets_its_pixels(run, picture, monkeypatch):
+    from lic_lab.evaluation import sweep
+
+    for name in ("second", "third"):
+        shutil.copy("photo.png", f"{name}.png")
+    measure, pixels, seen = sweep.measure, {}, []
+
+    def watched(codec, name, image, **target):
+        gc.collect()
+        sheets = sorted(path.name.split(".")[0] for path in Path("kept").glob("*.sheet.png"))
+        seen.append((name, sheets, [known for known, pixel in pixels.items() if pixel() is not None]))
+        row = measure(codec, name, image, **target)
+        pixels[name] = weakref.ref(row.reconstruction)
+        return row
+
+    monkeypatch.setattr(sweep, "measure", watched)
+    assert run("compare photo.png second.png third.png --codecs jpeg --bpp 1 --out kept").exit_code == 0
+    first, second, third = seen
+    assert first == ("photo", [], []) and second[:2] == ("second", ["photo"])
+    assert third[:2] == ("third", ["photo", "second"]) and "photo" not in third[2]
+    assert len(json.loads(Path("kept/numbers.json").read_text())) == 3
 
 
 def test_compare_without_a_folder_writes_nothing(run, picture):

@@ -1,5 +1,6 @@
 """Several codecs on the same pictures, at one size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -7,6 +8,9 @@ import click
 from lic_lab.cli.arguments import PATH, check_out, names
 from lic_lab.files import json_text
 from lic_lab.terminal import bar, console, say
+
+SHOWN = 10
+"""So many sheets are named at the end; of a folder's hundreds nobody reads more."""
 
 
 @click.command(short_help="Encode pictures, or stereo pairs, with several codecs at one size.")
@@ -35,26 +39,39 @@ def compare(pictures, codecs, bpp, out, stereo, as_json):
         check_out(out)
     images = sweep.gather_pairs(pictures) if stereo else sweep.gather_images(pictures)
     chosen = sweep.gather_codecs(names(codecs), views=2 if stereo else 1)
-    with bar("comparing") as progress:
-        rows = sweep.compare(images, chosen, bpp=bpp, progress=progress)
+    rows, stopped = [], False
+    try:
+        with bar("comparing") as progress:
+            for found in sweep.compare_each(images, chosen, bpp=bpp, progress=progress):
+                if out and found:
+                    _keep(images[found[0].image], found, rows, out)
+                # the pixels of hundreds of pictures and codecs would fill the memory
+                rows += [replace(row, reconstruction=row.reconstruction[:0].copy()) for row in found]
+    except KeyboardInterrupt:
+        stopped = True
     if as_json:
         click.echo(json_text([row.numbers() for row in rows]), nl=False)
-    else:
+    elif rows:
         console().print(comparison_table(rows, f"At most {bpp:g} bits per pixel, whole files"))
-    if out:
-        _keep(images, rows, out)
+    sheets = [_sheet(out, name).name for name in dict.fromkeys(row.image for row in rows)] if out else []
+    if sheets:
+        named = ", ".join(sheets[:SHOWN]) + (f" and {len(sheets) - SHOWN} more" if len(sheets) > SHOWN else "")
+        say(f"{len(rows)} coded files and numbers.json are in {out}; see {named}")
+    if stopped:
+        done = len({row.image for row in rows})
+        say(f"interrupted: these are the numbers of {done} of {len(images)} {chosen[0].thing}s")
+        raise click.exceptions.Exit(130)
 
 
-def _keep(images, rows, out: Path) -> None:
-    """Write the coded files, the numbers, and one sheet per picture."""
+def _keep(image, found, before, out: Path) -> None:
+    """Write the coded files of one picture, its sheet, and the numbers so far."""
     from lic_lab.datasets.images import write_image
     from lic_lab.evaluation.sweep import write_files
     from lic_lab.plots.grid import picture_grid
 
-    write_files(rows, out)
-    sheets = {row.image: out / f"{row.image}.sheet.png" for row in rows}
-    for name, sheet in sheets.items():
-        write_image(sheet, picture_grid(images[name], [row for row in rows if row.image == name]))
-    say(
-        f"{len(rows)} coded files and numbers.json are in {out}; see {', '.join(path.name for path in sheets.values())}"
-    )
+    write_files(found, out, earlier=before)
+    write_image(_sheet(out, found[0].image), picture_grid(image, found))
+
+
+def _sheet(out: Path, name: str) -> Path:
+    return out / f"{name}.sheet.png"

@@ -205,30 +205,43 @@ def compare(
     left out there, with a warning that says how small it can. Raises LicLabError where none can, and for a codec of
     pictures given pairs or the other way round.
     """
+    return [row for rows in compare_each(images, codecs, bpp=bpp, progress=progress) for row in rows]
+
+
+def compare_each(
+    images: Mapping[str, np.ndarray],
+    codecs: Iterable[ImageCodec | str],
+    *,
+    bpp: float = 0.25,
+    progress: Callable[[int, int, str], None] = lambda done, total, doing: None,
+) -> Iterator[list[Row]]:
+    """Give the rows of `compare` picture after picture, for folders whose reconstructions do not fit in memory."""
     codecs = [registry.load(codec) if isinstance(codec, str) else codec for codec in codecs]
     for image in images.values():
         for codec in codecs:
             fitting(codec, image.ndim - 2)
     for reason in too_small(("ms_ssim",), images):
-        warnings.warn(reason, stacklevel=2)
-    pairs = [(name, codec) for name in images for codec in codecs]
+        warnings.warn(reason, stacklevel=3)
     for codec in codecs:
         warm_up(codec)
-    rows = []
-    for done, (name, codec) in enumerate(pairs):
-        progress(done, len(pairs), f"{codec.name}, {name}")
-        try:
-            rows.append(measure(codec, name, images[name], bpp=bpp))
-        except LicLabError as reason:
-            warnings.warn(f"{codec.name} is left out on {name}: {reason}", stacklevel=2)
-            continue
-        if rows[-1].bpp < FULL * bpp and rows[-1].quality == codec.ladder.quality(codec.ladder.count - 1):
-            short = f"{codec.name} fills no {bpp:g} bpp on {name}: its largest file has {rows[-1].bpp:.2f}"
-            warnings.warn(f"{short}, so this is no comparison at one size", stacklevel=2)
-    progress(len(pairs), len(pairs), "done")
-    if not rows:
+    found, total = 0, len(images) * len(codecs)
+    for number, (name, image) in enumerate(images.items()):
+        rows = []
+        for done, codec in enumerate(codecs, number * len(codecs)):
+            progress(done, total, f"{codec.name}, {name}")
+            try:
+                rows.append(measure(codec, name, image, bpp=bpp))
+            except LicLabError as reason:
+                warnings.warn(f"{codec.name} is left out on {name}: {reason}", stacklevel=3)
+                continue
+            if rows[-1].bpp < FULL * bpp and rows[-1].quality == codec.ladder.quality(codec.ladder.count - 1):
+                short = f"{codec.name} fills no {bpp:g} bpp on {name}: its largest file has {rows[-1].bpp:.2f}"
+                warnings.warn(f"{short}, so this is no comparison at one size", stacklevel=3)
+        found += len(rows)
+        yield rows
+    progress(total, total, "done")
+    if not found:
         raise LicLabError(f"no codec here reaches {bpp:g} bpp on these pictures: ask for more bits per pixel")
-    return rows
 
 
 def too_small(metrics: Iterable[str], images: Mapping[str, np.ndarray]) -> list[str]:
@@ -317,10 +330,11 @@ def find_quality(codec: ImageCodec, image: np.ndarray, **target) -> float:
     return codec.quality_for_lambda(target["lmbda"]) if "lmbda" in target else codec.default_quality
 
 
-def write_files(rows: Iterable[Row], folder: str | Path) -> list[Path]:
+def write_files(rows: Iterable[Row], folder: str | Path, *, earlier: Iterable[Row] = ()) -> list[Path]:
     """Write the coded file of every row as folder/picture.codec.suffix, and all numbers as folder/numbers.json.
 
-    The folder is made where it is missing. Returns the paths, numbers.json last.
+    The folder is made where it is missing.   earlier: rows whose files are there; their numbers come first. Returns the
+    paths of what was written, numbers.json last.
     """
     folder, rows = Path(folder), list(rows)
     folder.mkdir(parents=True, exist_ok=True)
@@ -328,7 +342,7 @@ def write_files(rows: Iterable[Row], folder: str | Path) -> list[Path]:
     for path, row in zip(paths, rows, strict=True):
         write_bytes(path, row.data)
     numbers = folder / "numbers.json"
-    write_json(numbers, [row.numbers() for row in rows])
+    write_json(numbers, [row.numbers() for row in (*earlier, *rows)])
     return [*paths, numbers]
 
 

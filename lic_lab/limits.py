@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from PIL import Image
 
 from lic_lab.errors import LicLabError
+from lic_lab.shared import for_all_threads
 
 MAX_PIXELS = 64_000_000
 """Largest picture that is written or read, in pixels, unless the environment's LIC_LAB_MAX_PIXELS says otherwise."""
@@ -33,6 +34,7 @@ def check_pixels(height: int, width: int, what: str, mend: str = "set LIC_LAB_MA
         )
 
 
+@for_all_threads
 @contextmanager
 def pillow_without_limit() -> Iterator[None]:
     """Let Pillow open pictures of any size; ask `check_pixels` before one is decoded.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from importlib.util import find_spec
 
 import numpy as np
@@ -13,6 +12,7 @@ from lic_lab.codecs import rate
 from lic_lab.codecs.base import ImageCodec
 from lic_lab.errors import CorruptStreamError
 from lic_lab.limits import check_pixels
+from lic_lab.shared import without_remarks_of_pillow
 
 
 class Heif(ImageCodec):
@@ -54,8 +54,7 @@ class Heif(ImageCodec):
 
         if not pillow_heif.is_supported(data):
             raise CorruptStreamError("these bytes are not an undamaged .heic file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_remarks_of_pillow():
             file = pillow_heif.open_heif(data)
             check_pixels(file.size[1], file.size[0], "this .heic file")
             return np.array(file.to_pillow().convert("RGB"))

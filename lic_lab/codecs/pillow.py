@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 
 import numpy as np
 from PIL import Image, features
@@ -17,6 +16,7 @@ from lic_lab.codecs.base import ImageCodec
 from lic_lab.datasets.images import from_pil
 from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.limits import check_pixels, pillow_without_limit
+from lic_lab.shared import without_remarks_of_pillow
 
 
 class PillowCodec(ImageCodec):
@@ -47,8 +47,7 @@ class PillowCodec(ImageCodec):
         return buffer.getvalue()
 
     def _decode(self, data: bytes) -> np.ndarray:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="PIL")  # of odd metadata
+        with without_remarks_of_pillow():
             try:
                 with pillow_without_limit():
                     picture = Image.open(io.BytesIO(data), formats=[self.format])

@@ -30,6 +30,14 @@ def crop_to(x: Tensor, height: int, width: int) -> Tensor:
     return x[..., :height, :width]
 
 
+def inside(values: Tensor, height: int, width: int, stride: int = 16) -> Tensor:
+    """Leave out positions of a map (..., h', w') that lie wholly in the padding of a (height, width) picture.
+
+    stride: pixels to a position.
+    """
+    return values[..., : -(-height // stride), : -(-width // stride)]
+
+
 def by_strips(f: Callable[[Tensor], Tensor], x: Tensor, *, rows: int, halo: int, scale: Fraction | int = 1) -> Tensor:
     """Apply f to strips of rows instead of the whole map, and give the same map with a fraction of the memory.
 

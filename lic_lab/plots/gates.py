@@ -8,15 +8,17 @@ import numpy as np
 from torch import Tensor
 
 from lic_lab.blocks.wavelet import Attention
+from lic_lab.ops.geometry import inside
 
 GATES = "cividis"  # colour map: dark is held back, bright passes
 NEAR, FAR = "#2b8cf0", "#e8ebef"
 
 
-def gates_figure(picture: np.ndarray, gates: Mapping[str, Attention], *, title: str = ""):
+def gates_figure(picture: np.ndarray, gates: Mapping[str, Attention], *, stride: int = 16, title: str = ""):
     """Show a picture, the mean gate at every position, and the gate of every channel, strongest first.
 
-    picture: uint8 (h, w, 3).   gates: of `probes.gates.wavelet_attention`, one row each. Returns a matplotlib Figure.
+    picture: uint8 (h, w, 3).   gates: of `probes.gates.wavelet_attention`, one row each; what lies in the padding of
+    the picture is left out.   stride: pixels to a position. Returns a matplotlib Figure.
     """
     import matplotlib.pyplot as plt
 
@@ -26,8 +28,7 @@ def gates_figure(picture: np.ndarray, gates: Mapping[str, Attention], *, title: 
     for (shown, places, channels), (path, found) in zip(axes, gates.items(), strict=True):
         shown.imshow(picture)
         shown.set_title("picture")
-        gate = found.gate[0]  # (c, h', w')
-        stride = -(-height // gate.shape[1])
+        gate = inside(found.gate[0], height, width, stride)  # (c, h', w')
         extent = (-0.5, gate.shape[2] * stride - 0.5, gate.shape[1] * stride - 0.5, -0.5)
         mean = gate.mean(0).cpu().numpy()
         shade = places.imshow(mean, cmap=GATES, vmin=0.3, vmax=1, extent=extent, interpolation="nearest")

@@ -17,7 +17,7 @@ from lic_lab.datasets.stereo import motorcycle
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.ops.color import image_to_tensor
-from lic_lab.ops.geometry import pad_to_multiple
+from lic_lab.ops.geometry import inside, pad_to_multiple
 from lic_lab.plots.bitmaps import bits_figure
 from lic_lab.plots.correlation import correlation_figure
 from lic_lab.plots.gates import gates_figure, partition_figure
@@ -185,13 +185,15 @@ def attention(subject: Subject) -> Look:
             look.said.append(f"{name}: what the middle of the left view gets from the right one, by block")
             continue
         gates = wavelet_attention(subject.model, x)
-        look.figures[f"attention_{name}"] = gates_figure(subject.images[name], gates, title=f"{subject.name}, {name}")
+        title, stride = f"{subject.name}, {name}", subject.model.stride
+        look.figures[f"attention_{name}"] = gates_figure(subject.images[name], gates, stride=stride, title=title)
         for path, found in gates.items():
             shares = found.bands.mean(1).tolist()  # of ll, lh, hl, hh
-            mean, least = float(found.gate.mean()), float(found.gate.min())
+            gate = inside(found.gate[0], *x.shape[-2:], stride)  # (c, h/16, w/16)
+            mean, least = float(gate.mean()), float(gate.min())
             look.numbers["files"].setdefault(name, {})[path] = {
-                "mean_gate": found.gate[0].mean(0).tolist(),
-                "channel_gates": found.gate[0].mean((1, 2)).tolist(),
+                "mean_gate": gate.mean(0).tolist(),
+                "channel_gates": gate.mean((1, 2)).tolist(),
                 "band_shares": dict(zip(("ll", "lh", "hl", "hh"), shares, strict=True)),
             }
             look.said.append(f"{name}, {path}: gates from {least:.2f}, {mean:.2f} on average")

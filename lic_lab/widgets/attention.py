@@ -19,6 +19,7 @@ from lic_lab.metrics.rate import bpp
 from lic_lab.models.base import Codec
 from lic_lab.models.checkpoints import load_model
 from lic_lab.ops.color import image_to_tensor, tensor_to_image
+from lic_lab.ops.geometry import inside
 from lic_lab.plots.gates import GATES as COLORS
 from lic_lab.plots.views import Picture, Table, heat
 from lic_lab.probes.bitmaps import BitMap, bit_map
@@ -74,7 +75,7 @@ class AttentionExplorer(Explorer):
         size = self.pictures[picture].shape[:2]
         most = float(trained.bits.positions.max())  # one scale for all gates
         bits = heat(
-            visible(chosen.bits.positions[0], size), title="bits per position", unit="bits",
+            inside(chosen.bits.positions[0], *size), title="bits per position", unit="bits",
             low=0, high=most, note=f"{8 * len(chosen.data):,} bits in the file; side latent spread",
         )  # fmt: skip
         decoded = self.picture(picture, gate, rate, post_filter)
@@ -116,9 +117,10 @@ class AttentionExplorer(Explorer):
         Below it the range of the channels, and the mean gate of a bit: most channels carry few bits or none.
         """
         original = self.pictures[picture]
-        mean = visible(file.gate.mean(0), original.shape[:2])
+        gate = inside(file.gate, *original.shape[:2])  # (latent, h/16, w/16)
+        mean = gate.mean(0)
         ends = {} if stretch and mean.min() < mean.max() else {"low": FLOOR, "high": 1.0}
-        channels, bits = file.gate.mean((1, 2)).cpu(), file.bits.channels[0]
+        channels, bits = gate.mean((1, 2)).cpu(), file.bits.channels[0]
         of_a_bit = float((channels * bits).sum() / bits.sum())
         note = f"channels {float(channels.min()):.2f} to {float(channels.max()):.2f}; weighted by bits {of_a_bit:.3f}"
         shown = heat(mean, title="gate, mean over channels", cmap=COLORS, note=note, **ends)
@@ -149,11 +151,6 @@ def crops(side: int = SIDE) -> dict[str, np.ndarray]:
             top, left = (height - side) // 2, (width - side) // 2
             found[name] = np.ascontiguousarray(images[name][top : top + side, left : left + side])
     return found
-
-
-def visible(values: Tensor, size: tuple[int, int], stride: int = 16) -> Tensor:
-    """Leave out positions of a map (h/16, w/16) that lie wholly in the padding of a picture of `size` (h, w)."""
-    return values[: -(-size[0] // stride), : -(-size[1] // stride)]
 
 
 def laid_over(picture: np.ndarray, colors: np.ndarray, share: float = 0.65, stride: int = 16) -> np.ndarray:

@@ -13,10 +13,11 @@ from lic_lab.entropy import gaussian
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import Codec
 from lic_lab.models.checkpoints import shipped
+from lic_lab.ops.geometry import inside
 from lic_lab.plots.palette import style
 from lic_lab.plots.views import Chart, Line, Picture, Table, heat
 from lic_lab.probes.decoding import Decoding, decoding_steps
-from lic_lab.widgets.attention import crops, visible
+from lic_lab.widgets.attention import crops
 from lic_lab.widgets.controls import choose, slide
 from lic_lab.widgets.decoding_player import channels_label, default_picture, model_of, picture_tensor
 from lic_lab.widgets.explorer import Explorer
@@ -209,20 +210,20 @@ def promised_sizes() -> np.ndarray:
     """Give the root mean square of the integers of each Gaussian table, the escape left out: (128,)."""
     tables: Tables = gaussian.tables()
     numbers = tables.offset[:, None] + np.arange(tables.freq.shape[1])
-    inside = np.arange(tables.freq.shape[1]) < tables.size[:, None] - 1
-    weights = np.where(inside, tables.freq, 0)
+    real = np.arange(tables.freq.shape[1]) < tables.size[:, None] - 1
+    weights = np.where(real, tables.freq, 0)
     return np.sqrt((weights * numbers.astype(float) ** 2).sum(1) / weights.sum(1))
 
 
 def _stacked(found: Decoding, values: torch.Tensor) -> torch.Tensor:
     """Put maps of the views (views, h, w) one below the other, a grey row between, without what lies in the padding."""
-    first, *others = (visible(view, (found.header.height, found.header.width)) for view in values)
+    first, *others = (inside(view, found.header.height, found.header.width) for view in values)
     between = torch.full_like(first[:1], math.nan)
     return torch.cat([first, *(part for other in others for part in (between, other))])
 
 
 def _grid(found: Decoding) -> str:
-    h, w = visible(found.bits[0, 0], (found.header.height, found.header.width)).shape
+    h, w = inside(found.bits[0, 0], found.header.height, found.header.width).shape
     return f"{w} × {h}" + (" × 2" if len(found.bits) == 2 else "")
 
 

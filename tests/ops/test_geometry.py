@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lic_lab.errors import LicLabError
-from lic_lab.ops.geometry import by_strips, crop_to, pad_to_multiple
+from lic_lab.ops.geometry import by_strips, crop_to, inside, pad_to_multiple
 
 SIDES = st.integers(1, 300)
 
@@ -64,3 +64,10 @@ def test_strips_give_what_the_whole_map_gives(height):
     )
     for f, scale in ((down, Fraction(1, 2)), (up, 2)):
         assert torch.allclose(by_strips(f, x, rows=4, halo=4, scale=scale), f(x), atol=1e-6)
+
+
+def test_a_map_is_cut_to_the_positions_that_touch_the_picture():
+    whole = torch.arange(2 * 8 * 12).reshape(2, 8, 12)
+    assert torch.equal(inside(whole, 65, 129), whole[:, :5, :9])
+    assert torch.equal(inside(whole, 64, 128), whole[:, :4, :8]) and inside(whole, 1, 1).shape == (2, 1, 1)
+    assert inside(whole, 64, 128, stride=32).shape == (2, 2, 4)

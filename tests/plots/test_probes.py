@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from lic_lab.blocks.wavelet import Attention
 from lic_lab.errors import LicLabError
 from lic_lab.plots.bitmaps import bits_figure
 from lic_lab.plots.correlation import correlation_figure
+from lic_lab.plots.gates import gates_figure
 from lic_lab.plots.palette import style
 from lic_lab.plots.receptive_field import field_figure
 from lic_lab.plots.spectrum import (
@@ -140,3 +142,14 @@ def test_rough_lines_of_many_blocks_are_thin_enough_to_see_through(blocks):
     for axis in spectrum_figure(blocks).axes[:2]:
         assert all(line.get_linewidth() < 1 and line.get_alpha() < 1 for line in axis.lines)
         assert [line.is_dashed() for line in axis.lines] == [False, True, False]
+
+
+def test_a_gate_is_drawn_where_it_was_measured_and_not_in_the_padding():
+    picture = np.zeros((100, 200, 3), np.uint8)  # padded to 128 x 256: 8 x 16 positions, of which 7 x 13 touch it
+    gate = torch.full((1, 3, 8, 16), 0.3)
+    gate[..., :7, :13] = 1.0
+    found = Attention(gate, torch.zeros(1, 3, 1, 1), torch.zeros_like(gate), torch.full((4, 3), 0.25))
+    _, places, channels, _ = gates_figure(picture, {"attention": found}).axes
+    (shown,) = places.images
+    assert shown.get_extent() == [-0.5, 207.5, 111.5, -0.5] and (shown.get_array() == 1).all()
+    assert [bar.get_height() for bar in channels.patches] == [1, 1, 1]

@@ -13,6 +13,7 @@ from lic_lab.codecs import rate
 from lic_lab.codecs.pillow import PillowCodec
 from lic_lab.codecs.rate import Ladder
 from lic_lab.errors import CorruptStreamError
+from lic_lab.limits import check_pixels
 
 HALVED = 10  # the distance from which libjxl may halve the picture
 
@@ -55,10 +56,57 @@ class Jxl(PillowCodec):
     def _decode(self, data: bytes) -> np.ndarray:
         import pillow_jxl  # noqa: F401
 
+        check_pixels(*size(data), "this .jxl file")  # the plug-in would decode all of it before it tells
         try:
             return super()._decode(data)
         except RuntimeError as error:  # the plug-in speaks of building libjxl here
             raise CorruptStreamError("these bytes are not an undamaged .jxl file") from error
+
+
+RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
+"""Width to height of the common shapes, by their number in a JPEG XL header. Source: ISO/IEC 18181-1, SizeHeader."""
+
+
+def size(data: bytes) -> tuple[int, int]:
+    """Read height and width from the head of a JPEG XL file; raises CorruptStreamError where it has none."""
+    head = _codestream(data)[:12]
+    if head[:2] != _BARE:
+        raise CorruptStreamError("these bytes are not an undamaged .jxl file")
+    bits = int.from_bytes(head[2:], "little")  # the first bit is the lowest
+
+    def take(count: int) -> int:
+        nonlocal bits
+        value, bits = bits & (1 << count) - 1, bits >> count
+        return value
+
+    small = take(1)
+    side = (lambda: 8 * (1 + take(5))) if small else (lambda: 1 + take((9, 13, 18, 30)[take(2)]))
+    height, ratio = side(), take(3)
+    if not ratio:
+        return height, side()
+    over, under = RATIOS[ratio]
+    return height, height * over // under
+
+
+_BARE = b"\xff\x0a"  # a codestream without boxes around it
+
+
+def _codestream(data: bytes) -> bytes:
+    """Give the codestream without the boxes (length, name, content) that it may come in, one or several."""
+    if data[:2] == _BARE:
+        return data
+    at, parts = 0, []
+    while len(data) >= at + 8:
+        length, name, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
+        if length == 1:  # the real one follows, in eight bytes
+            length, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        end = at + length if length else len(data)
+        if end < at + head:
+            break
+        if name in (b"jxlc", b"jxlp"):
+            parts.append(data[at + head + (4 if name == b"jxlp" else 0) : end])  # a part begins with its number
+        at = end
+    return b"".join(parts)
 
 
 def percent(distance: float) -> float:

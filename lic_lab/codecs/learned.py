@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from lic_lab.codecs.rate import Ladder
 from lic_lab.errors import LicLabError
 from lic_lab.models.base import RATE_STEPS
 from lic_lab.models.outside import models, origin_of
+from lic_lab.models.plain import plain_torch
 from lic_lab.ops.color import image_to_tensor, tensor_to_image
 
 
@@ -30,12 +31,12 @@ class LearnedCodec(ImageCodec):
     """
 
     kind, suffix = "learned", ".lic"
-    _taken = MappingProxyType({})  # what `compress` of the model is told beside picture and rate
+    _taken: Mapping = MappingProxyType({})  # what `compress` of the model is told beside picture and rate
 
     def __init__(self, model: torch.nn.Module, name: str, *, label: str = "", preset: str = ""):
         self.model, self.name, self.label, self.preset = model, name, label or name, preset
         self.origin = origin_of(model)
-        self.ladder = Ladder((model.rates - 1) * RATE_STEPS + 1, lambda i: i / RATE_STEPS)
+        self.ladder = Ladder((model.rates - 1) * RATE_STEPS + 1, _rate_point)
         self.default_quality = (model.rates - 1) / 2
 
     @property
@@ -60,6 +61,7 @@ class LearnedCodec(ImageCodec):
         codec._taken = {"effort": int(effort), "progress": watch}
         return codec
 
+    @plain_torch()
     @torch.no_grad()
     def encoder_for(self, image: np.ndarray) -> Callable[[float], bytes]:
         if not hasattr(self.model, "analyse"):
@@ -99,6 +101,10 @@ class LearnedPairCodec(PairCodec, LearnedCodec):
         """(2, h, w, 3) uint8 -> (1, 2, 3, h, w) in [0, 1], where the model is."""
         views = [LearnedCodec._tensor(self, view) for view in image]
         return torch.stack(views, dim=1)
+
+
+def _rate_point(position: int) -> float:
+    return position / RATE_STEPS
 
 
 def names() -> dict[str, str]:

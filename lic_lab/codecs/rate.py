@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -26,7 +27,8 @@ CLOSE_DB = 0.005  # PSNR: at most this far above the target
 class Ladder:
     """The settings of a knob, ordered from the smallest file to the largest.
 
-    count: number of positions.   quality: position 0 ... count - 1 -> the codec's own quality number.
+    count: number of positions.   quality: position 0 ... count - 1 -> the codec's own quality number; a function that
+    can be pickled, as codecs are where processes share the work.
     wobble: over how many neighbouring positions the file size or PSNR of this encoder may run backwards.
     seam: the position from which the encoder works in another way, so that files just below it may be larger and worse;
     a search looks there first and then stays on one side. None where there is no seam.
@@ -53,7 +55,7 @@ def steps(first: float, last: float, step: float = 1, *, wobble: int = 0) -> Lad
     number = round(abs(last - first) / step) + 1
     signed = math.copysign(step, last - first)
     whole = all(float(value).is_integer() for value in (first, step))
-    return Ladder(number, (lambda i: int(first + signed * i)) if whole else (lambda i: first + signed * i), wobble)
+    return Ladder(number, partial(_even, first, signed, int if whole else float), wobble)
 
 
 def geometric(first: float, last: float, ratio: float, *, wobble: int = 0) -> Ladder:
@@ -67,7 +69,15 @@ def geometric(first: float, last: float, ratio: float, *, wobble: int = 0) -> La
         )
     number = math.ceil(abs(math.log(last / first)) / math.log(ratio)) + 1
     factor = (last / first) ** (1 / (number - 1))
-    return Ladder(number, lambda i: float(f"{first * factor**i:.4g}"), wobble)
+    return Ladder(number, partial(_by_factor, first, factor), wobble)
+
+
+def _even(first: float, step: float, kind: type, position: int) -> float:
+    return kind(first + step * position)
+
+
+def _by_factor(first: float, factor: float, position: int) -> float:
+    return float(f"{first * factor**position:.4g}")
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ QUALITIES = {"cheng2020-anchor": 6, "cheng2020-attn": 6}  # the other architectu
 METRICS = ("mse", "ms-ssim")  # what the zoo's weights were trained for
 PREFIX = "compressai:"
 MOST_CHANNELS = 1024  # some models' shapes name channels too
+LEAST_STRIDE = 4  # of any latent: those of the zoo have 16 and 64
 
 
 class ZooCodec(ImageCodec):
@@ -90,7 +91,8 @@ class ZooCodec(ImageCodec):
                 f"has {self._named(header.rate).hex()}: load the weights that wrote it"
             )
         strings, shape, model = *unpack(payload), self._tuned(header.rate)
-        _check_shape(shape, max(header.height, header.width, MOST_CHANNELS) + self._multiple(model))
+        multiple = self._multiple(model)
+        _check_shape(shape, *(-(-side // multiple) * multiple for side in (header.height, header.width)))
         x_hat = model.decompress(strings, shape, **_rung(model, header.rate))["x_hat"]
         return tensor_to_image(crop_to(x_hat, header.height, header.width).float().clamp(0, 1))
 
@@ -183,12 +185,15 @@ def _ready(model: nn.Module) -> nn.Module:
     return model
 
 
-def _check_shape(shape, limit: int) -> None:
-    """No file may ask for a latent larger than its picture."""
-    values = shape.values() if isinstance(shape, dict) else shape if isinstance(shape, (list, tuple)) else [shape]
-    for value in values:
+def _check_shape(shape, height: int, width: int) -> None:
+    """No file may ask for a latent larger than its picture of that padded size; raises CorruptStreamError."""
+    values = list(shape.values()) if isinstance(shape, dict) else shape if isinstance(shape, (list, tuple)) else [shape]
+    most = [max(height, width, MOST_CHANNELS)] * len(values)
+    if len(values) == 2 and not isinstance(shape, dict):  # rows and columns
+        most = [max(side // LEAST_STRIDE, 1) for side in (height, width)]
+    for value, limit in zip(values, most, strict=True):
         if isinstance(value, (dict, list, tuple)):
-            _check_shape(value, limit)
+            _check_shape(value, height, width)
         elif not isinstance(value, int) or value > limit:
             raise CorruptStreamError("this file asks for a latent larger than its picture")
 

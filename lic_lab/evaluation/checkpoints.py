@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lic_lab.codecs import learned
+from lic_lab.codecs import learned, rate
 from lic_lab.codecs.base import ImageCodec
 from lic_lab.codecs.learned import LearnedCodec, LearnedPairCodec
-from lic_lab.codecs.rate import Ladder
 from lic_lab.coding import container
 from lic_lab.errors import LicLabError
 
@@ -133,5 +132,5 @@ def _weights(path: Path) -> Path:
 def _one_rate(codec: LearnedCodec, name: str) -> LearnedCodec:
     kind = OneRateCodec if codec.views == 1 else OneRatePairCodec
     found, lmbda = kind(codec.model, name, preset=codec.preset), float(codec.model.lambdas[0])
-    found.ladder, found.default_quality, found.rung = Ladder(1, lambda _: lmbda), lmbda, codec.name
+    found.ladder, found.default_quality, found.rung = rate.steps(lmbda, lmbda), lmbda, codec.name
     return found

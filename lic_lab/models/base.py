@@ -22,6 +22,7 @@ from lic_lab.entropy.wires import Decode, Encode, Estimate
 from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.limits import check_pixels
 from lic_lab.models import refine
+from lic_lab.models.plain import plain_torch
 from lic_lab.models.refine import Latents
 from lic_lab.ops.geometry import by_strips, crop_to, pad_to_multiple
 from lic_lab.types import Image, Map, Output
@@ -114,6 +115,7 @@ class Codec(nn.Module):
         """Give what training minimises beside R + lambda D: terms (b,) by name; y and y_hat in quantisation steps."""
         return {}
 
+    @plain_torch()
     @torch.no_grad()
     def compress(
         self, x: Image, rate: float | None = None, *, y: Map | None = None, effort: int = 0,
@@ -149,6 +151,7 @@ class Codec(nn.Module):
         header = Header(self.code, self.fingerprint(), size[1], size[0], step, DETERMINISM)
         return container.pack(header, coder.finish(), coder.checksum), y_hat
 
+    @plain_torch()
     @torch.no_grad()
     def decompress(self, data: bytes) -> Image:
         """Read the bytes of a whole .lic file back into a picture (1, 3, h, w), or a pair, clamped to [0, 1].
@@ -160,6 +163,7 @@ class Codec(nn.Module):
         rate = self.rate_points(header.rate)
         return self._reconstruct(y_hat, rate, (header.height, header.width)).clamp(0, 1)
 
+    @plain_torch()
     @torch.no_grad()
     def decode_latent(self, data: bytes, *, decoder: Callable[[bytes], Decoder] = Decoder) -> tuple[Header, Map]:
         """Read the header and the latent (views, latent, h/16, w/16) in quantisation steps, float64.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -18,8 +17,9 @@ from lic_lab.errors import LicLabError
 from lic_lab.files import write_bytes
 from lic_lab.models.base import Codec
 from lic_lab.models.outside import models, weights_beside
+from lic_lab.models.plain import plain_torch
 from lic_lab.models.presets import build, known
-from lic_lab.outside import VARIABLE, Outside
+from lic_lab.outside import VARIABLE
 
 _TABLES = "tables."  # prefix of the integer tables of z
 _HALF_FROM = 4096  # tensors with fewer elements stay float32: they weigh nothing and some are sensitive
@@ -57,6 +57,7 @@ def stored_tensors(model: Codec) -> dict[str, Tensor]:
     return stored | {_TABLES + k: torch.from_numpy(v.copy()) for k, v in tables.items()}
 
 
+@plain_torch()
 def load_weights(path: str | Path) -> Codec:
     """Give the model stored in a file of `save_model`, in evaluation mode.
 
@@ -118,7 +119,10 @@ def shipped() -> list[str]:
 
 
 def load_model(name: str) -> Codec:
-    """Give a model with the weights that come with it, loaded once; raises LicLabError where there are none."""
+    """Give a model with the weights that come with it; raises LicLabError where there are none.
+
+    All callers share one, which is loaded once, until somebody trains or changes it: the next gets a new one.
+    """
     if name not in known():
         build(name)  # raises, with the near names
     path = weights_path(name)
@@ -128,9 +132,16 @@ def load_model(name: str) -> Codec:
         raise LicLabError(
             f"no trained weights come with {name!r} (there are: {have}): train it with lic-lab train {name}{own}"
         )
-    return _loaded(path, path.stat().st_mtime_ns, models().sources.get(name))
+    source = path, path.stat().st_mtime_ns, models().sources.get(name)
+    if name not in _loaded or _loaded[name][:2] != (source, _state(_loaded[name][2])):
+        model = load_weights(path)
+        _loaded[name] = source, _state(model), model
+    return _loaded[name][2]
 
 
-@cache
-def _loaded(path: Path, _written: int, _code: Outside | None) -> Codec:
-    return load_weights(path)
+_loaded: dict[str, tuple[tuple, tuple, Codec]] = {}  # name -> where it comes from, what it was then, the model
+
+
+def _state(model: Codec) -> tuple[bytes, bool]:
+    """What a model is: somebody may have trained the one that `load_model` gave."""
+    return model.fingerprint(), model.training

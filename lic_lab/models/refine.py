@@ -62,6 +62,7 @@ def best_file(
         return 8 * len(data) / (x[0].numel() // 3) + lmbda * error, data
 
     trials = [trial(latents, model.error_price)]
+    x = x.clone() if x.is_inference() else x  # of a script under `inference_mode`: descent could not look at it
     found = refine(model, x, latents, step, STEPS[effort], seed=seed, progress=progress)
     if all(torch.isfinite(latent).all() for latent in (found.y, *found.sides.values())):
         trials.append(trial(found, model.error_price and PRICE * model.error_price))

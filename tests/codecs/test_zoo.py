@@ -164,10 +164,11 @@ def test_a_file_of_our_own_models_is_refused(codec):
         codec.decode(data)
 
 
-def test_a_latent_larger_than_its_picture_is_refused(codec, picture):
+@pytest.mark.parametrize("shape", [(10**6, 10**6), (1000, 2), (2, 1000), [(10**6,), 3], {"y": (500, 500)}, 10**6])
+def test_a_latent_larger_than_its_picture_is_refused(codec, picture, shape):
     header, payload, _ = container.unpack(codec.encode(picture, 1))
     strings, _ = zoo.unpack(payload)
-    forged = zoo.pack([strings, (10**6, 10**6)])
+    forged = zoo.pack([strings, shape])
     with pytest.raises(CorruptStreamError, match="latent larger than its picture"):
         codec.decode(container.pack(header, forged, zoo.zlib.crc32(forged)))
 

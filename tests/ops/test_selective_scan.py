@@ -61,6 +61,20 @@ def everything(given, last=True, **how):
     return values | {f"gradient of {name}": g for name, g in zip(given, gradients, strict=True)}
 
 
+@pytest.mark.parametrize("options", [True, False])
+@pytest.mark.parametrize("backend", CPU)
+def test_torchs_default_type_changes_nothing(backend, options):
+    given = as_type(make(2, 19, 37, 3, options=options), torch.float32)
+    wanted = everything(given, backend=backend)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = everything(given, backend=backend)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for name, value in wanted.items():
+        assert found[name].dtype == torch.float32 and torch.equal(found[name], value), name
+
+
 def assert_close(got, wanted, tolerance=1e-5):
     for name, value in wanted.items():
         worst = (got[name].double().cpu() - value).abs().max() / value.abs().max().clamp(min=1e-30)

@@ -41,7 +41,7 @@ def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
 def _flat(x: Tensor | None):
     """The memory that a tensor spans, as one NumPy row."""
     if x is None or x.numel() == 0:
-        return torch.empty(0).numpy()
+        return _memory(0).numpy()
     span = 1 + sum((size - 1) * stride for size, stride in zip(x.shape, x.stride(), strict=True))
     return x.detach().as_strided((span,), (1,)).numpy()
 
@@ -58,6 +58,11 @@ def _strides(*tensors: Tensor | None) -> tuple[tuple[int, int, int], ...]:
 def _padded(x: Tensor, n: int, l: int) -> Tensor:
     """B or C with zeros after its states and steps: (b, g, n', l') -> (b, g, n, l), without a copy where it fits."""
     return x.contiguous() if x.shape[2:] == (n, l) else F.pad(x, (0, l - x.shape[3], 0, n - x.shape[2]))
+
+
+def _memory(*shape: int) -> Tensor:
+    """Room for float32, which is all that the kernels know, whatever torch's default is."""
+    return torch.empty(shape, dtype=torch.float32)
 
 
 def _zeros(*shape: int) -> Tensor:
@@ -95,7 +100,7 @@ class _Layout:
         self.shape = (self.groups, self.c, self.l, self.states)
         B, C = (_padded(x.detach(), self.states, self.padded) for x in (B, C))
         self.walked = u, delta, z = [_walkable(x) for x in (u, delta, z)]
-        D, bias = (self.vector(torch.zeros(self.d) if x is None else x.detach()) for x in (D, bias))
+        D, bias = (self.vector(_zeros(self.d) if x is None else x.detach()) for x in (D, bias))
         A = self.state(A.detach() * LOG2E, self.groups)
         self.arrays = [_flat(x) for x in (u, delta, A, B, C, D, z, bias)]
 
@@ -121,11 +126,11 @@ class _Scan(torch.autograd.Function):
         at = _Layout(u, delta, A, B, C, D, z, bias)
         h, y = at.state(h0, at.rows), torch.empty_like(at.walked[0])
         chunks = -(-at.l // kernels.STEPS)
-        kept = torch.empty(at.rows, at.blocks, chunks, at.states, LANES) if keep else torch.empty(0)
+        kept = _memory(at.rows, at.blocks, chunks, at.states, LANES) if keep else _memory(0)
         results, strides = [_flat(x) for x in (h, y, kept)], _strides(*at.walked, y)
 
         def work(first, stop):
-            scratch = _flat(torch.empty(kernels.scratch_size(at.states)))
+            scratch = _flat(_memory(kernels.scratch_size(at.states)))
             _run(kernels.forward, *at.arrays, *results, scratch, strides, at.shape, soft, first, stop)
 
         workers.share(work, at.rows * at.blocks, at.states * u.numel())
@@ -152,7 +157,7 @@ class _Scan(torch.autograd.Function):
         results = [_flat(x) for x in (gh, gu, gdelta, gz, gA, gBC, gskip)]
 
         def work(first, stop):
-            scratch = _flat(torch.empty(kernels.scratch_size(at.states)))
+            scratch = _flat(_memory(kernels.scratch_size(at.states)))
             _run(kernels.backward, *at.arrays, *arrays, *results, scratch, *sizes, first, stop)
 
         workers.share(work, at.rows * parts, at.states * u.numel())

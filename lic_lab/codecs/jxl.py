@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from lic_lab.codecs import rate
+from lic_lab.codecs.iso_boxes import iso_boxes
 from lic_lab.codecs.pillow import PillowCodec
 from lic_lab.codecs.rate import Ladder
 from lic_lab.errors import CorruptStreamError
@@ -92,21 +93,11 @@ _BARE = b"\xff\x0a"  # a codestream without boxes around it
 
 
 def _codestream(data: bytes) -> bytes:
-    """Give the codestream without the boxes (length, name, content) that it may come in, one or several."""
+    """Give the codestream without the boxes that it may come in, one or several."""
     if data[:2] == _BARE:
         return data
-    at, parts = 0, []
-    while len(data) >= at + 8:
-        length, name, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
-        if length == 1:  # the real one follows, in eight bytes
-            length, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
-        end = at + length if length else len(data)
-        if end < at + head:
-            break
-        if name in (b"jxlc", b"jxlp"):
-            parts.append(data[at + head + (4 if name == b"jxlp" else 0) : end])  # a part begins with its number
-        at = end
-    return b"".join(parts)
+    starts = {b"jxlc": 0, b"jxlp": 4}  # a part begins with its number
+    return b"".join(content[starts[name] :] for name, content in iso_boxes(data) if name in starts)
 
 
 def percent(distance: float) -> float:

@@ -13,6 +13,7 @@ from PIL import Image, features
 
 from lic_lab.codecs import rate
 from lic_lab.codecs.base import ImageCodec
+from lic_lab.codecs.iso_boxes import iso_boxes
 from lic_lab.datasets.images import from_pil
 from lic_lab.errors import CorruptStreamError, LicLabError
 from lic_lab.limits import check_pixels, pillow_without_limit
@@ -120,7 +121,8 @@ class Jpeg2000(PillowCodec):
         }
 
     def damage(self, data: bytes) -> str:
-        return "" if data.endswith(b"\xff\xd9") else "it ends early"  # OpenJPEG decodes what is there
+        stream = data if data[:2] == b"\xff\x4f" else dict(iso_boxes(data)).get(b"jp2c", b"")  # boxes may follow
+        return "" if stream.endswith(b"\xff\xd9") else "it ends early"  # OpenJPEG decodes what is there
 
 
 class Webp(PillowCodec):

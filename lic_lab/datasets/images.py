@@ -164,8 +164,12 @@ def _channels_last(x: torch.Tensor) -> np.ndarray:
         x = x.permute(1, 2, 0)
     elif x.ndim != 2:
         raise LicLabError(f"a picture as tensor is (3, h, w) or (1, 3, h, w), got {tuple(x.shape)}")
-    x = x.detach().cpu()
-    return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
+    kind = f"{x.dtype} on {x.device}"
+    try:
+        x = x.detach().cpu().to_dense().resolve_conj()
+        return (x.float() if x.is_floating_point() and x.dtype != torch.float64 else x).numpy()
+    except (RuntimeError, TypeError) as error:  # those without values, and whatever kinds are to come
+        raise LicLabError(f"cannot read a picture from a tensor of {kind}: give an array, or floats in [0, 1]") from error
 
 
 def _from_array(values: np.ndarray, name: str = "the picture") -> np.ndarray:
@@ -188,6 +192,8 @@ def _to_levels(values: np.ndarray, name: str) -> np.ndarray:
         return values * np.uint8(255)
     if values.dtype == np.uint16:
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)  # nearest level; 65535 = 255 * 257
+    if values.dtype.kind not in "iuf":
+        raise LicLabError(f"{name} holds {values.dtype} values: give numbers, uint8 or floats in [0, 1]")
     low, high = values.min(), values.max()
     if values.dtype.kind in "iu" and 0 <= low and high <= 255:
         return values.astype(np.uint8)

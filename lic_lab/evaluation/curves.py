@@ -12,7 +12,7 @@ from statistics import fmean, stdev
 import numpy as np
 
 from lic_lab.errors import LicLabError
-from lic_lab.evaluation.means import gap, mean_curves
+from lic_lab.evaluation.means import check_once, gap, mean_curves
 from lic_lab.files import write_bytes
 
 TEXTS = ("dataset", "codec", "settings", "image")
@@ -50,12 +50,14 @@ def grouped(rows: Iterable[Mapping], *columns: str) -> dict[tuple, list[Mapping]
 def shared_points(rows: Iterable[Mapping]) -> list[tuple[tuple, list[Mapping]]]:
     """Give ((dataset, codec, quality), rows) of every point: only the pictures that all points of the codec have.
 
-    So a curve does not change its pictures on the way. Points without any are left out.
+    So a curve does not change its pictures on the way. Points without any are left out. Raises LicLabError for a
+    picture that a point has twice.
     """
     found = []
     for curve in grouped(rows, "dataset", "codec").values():
         points = grouped(curve, "dataset", "codec", "quality")
         shared = set.intersection(*({row["image"] for row in point} for point in points.values()))
+        check_once(points.values())
         found += [(key, [row for row in point if row["image"] in shared]) for key, point in points.items() if shared]
     return found
 
@@ -132,7 +134,7 @@ def read_rows(path: str | Path) -> list[dict]:
     Raises LicLabError for a file that is not such a table, naming the line where a number is none.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:  # a spreadsheet puts a mark of its own before it
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LicLabError(f"cannot read the table {path}: {getattr(error, 'strerror', None) or error}") from error

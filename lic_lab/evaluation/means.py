@@ -78,7 +78,8 @@ def shared_pictures(rows: Iterable[Mapping], metric: str = "psnr_db") -> tuple[l
 def mean_curves(rows: Sequence[Mapping], metric: str = "psnr_db") -> dict[str, Curve]:
     """Codec -> its mean curve over the pictures that all points of all codecs share.
 
-    metric: a column, or "ms_ssim_db", the dB of the mean MS-SSIM. Raises LicLabError as `shared_pictures` does.
+    metric: a column, or "ms_ssim_db", the dB of the mean MS-SSIM. Raises LicLabError as `shared_pictures` does, and for
+    a picture that a point has twice.
     """
     pictures, _ = shared_pictures(rows, metric)
     wanted, dataset = set(pictures), reference.dataset_of(rows)
@@ -88,10 +89,25 @@ def mean_curves(rows: Sequence[Mapping], metric: str = "psnr_db") -> dict[str, C
             points.setdefault(row["codec"], {}).setdefault(row["quality"], []).append(row)
     curves = {}
     for codec, by_quality in points.items():
+        check_once(by_quality.values())
         means = [(fmean(value(row, "bpp") for row in at), _mean(at, metric), q) for q, at in by_quality.items()]
         bpp, values, qualities = zip(*sorted(means), strict=True)
         curves[codec] = Curve(codec, metric, dataset, qualities, bpp, values, len(pictures))
     return curves
+
+
+def check_once(points: Iterable[Sequence[Mapping]]) -> None:
+    """Raise LicLabError for a picture that is twice in the rows of one point: its mean would count it twice."""
+    for rows in points:
+        seen: dict[str, Mapping] = {}
+        for row in rows:
+            if (other := seen.setdefault(row["image"], row)) is not row:
+                settings = dict.fromkeys(str(one["settings"]) for one in (other, row) if one.get("settings"))
+                said = f" ({' and '.join(settings)})" if len(settings) > 1 else ""
+                raise LicLabError(
+                    f"{row['codec']} at quality {_number(row['quality'])} has {row['image']} twice{said}: keep one of "
+                    "them, or give the codecs two names"
+                )
 
 
 def published_curve(address: str, metric: str = "psnr_db", dataset: str = "kodak") -> Curve:

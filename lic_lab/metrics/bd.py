@@ -45,8 +45,10 @@ def rising_points(bpp: Values, db: Values) -> tuple[np.ndarray, np.ndarray]:
     """Keep the points that no cheaper or equally cheap point matches: rate and quality, both strictly rising.
 
     Real encoders now and then spend more and give less; such points are never worth using, and BD does not admit them.
+    Nor does it admit what is not finite: what was not measured, and the PSNR of a file without loss.
     """
-    points = sorted(zip(bpp, db, strict=True), key=lambda point: (point[0], -point[1]))
+    finite = [point for point in zip(bpp, db, strict=True) if np.isfinite(point).all()]
+    points = sorted(finite, key=lambda point: (point[0], -point[1]))
     kept: list[tuple[float, float]] = []
     for rate, quality in points:
         if not kept or quality > kept[-1][1]:

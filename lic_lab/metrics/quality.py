@@ -60,8 +60,11 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def ms_ssim_db(value: float) -> float:
-    """MS-SSIM (0..1) in dB, -10 log10(1 - value), the scale on which curves are drawn and integrated; infinite at 1."""
-    return -10 * log10(1 - value) if value < 1 else inf
+    """MS-SSIM (0..1) in dB, -10 log10(1 - value), the scale on which curves are drawn and integrated.
+
+    Infinite at 1, and NaN of NaN.
+    """
+    return inf if value >= 1 else -10 * log10(1 - value)
 
 
 def lpips(a: np.ndarray, b: np.ndarray) -> float:

@@ -1,11 +1,13 @@
 """Rate of a real file: nothing estimated, nothing left out."""
 
+from numbers import Integral
+
 from lic_lab.errors import LicLabError
 
 
 def bits(data: bytes | int) -> int:
     """Bits of a whole file, given as its bytes or as its number of bytes; raises LicLabError for a negative number."""
-    count = data if isinstance(data, int) else len(data)
+    count = int(data) if isinstance(data, Integral) else len(data)
     if count < 0:
         raise LicLabError(f"a file cannot have {count} bytes")
     return 8 * count

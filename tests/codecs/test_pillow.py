@@ -78,3 +78,16 @@ def test_a_file_that_promises_too_many_pixels_is_told_apart_from_a_damaged_one(p
     data[frame : frame + 4] = (20_000).to_bytes(2, "big") + (10_000).to_bytes(2, "big")
     with pytest.raises(LicLabError, match=r"200\.0 megapixels, the limit is 64"):
         Jpeg().decode(bytes(data))
+
+
+def test_a_jpeg_2000_file_in_boxes_is_read_with_what_follows_its_codestream_and_refused_where_that_is_cut(picture):
+    if reason := Jpeg2000().missing():
+        pytest.skip(reason)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG2000")
+    data, more = buffer.getvalue(), b"\0\0\0\x10uuid" + bytes(8)
+    at = data.index(b"jp2c") - 4
+    sized = data[:at] + (len(data) - at).to_bytes(4, "big") + data[at + 4 :]  # written as "to the end of the file"
+    assert np.array_equal(Jpeg2000().decode(sized + more), Jpeg2000().decode(data))
+    with pytest.raises(CorruptStreamError, match="ends early"):
+        Jpeg2000().decode(data[:-40])

@@ -241,6 +241,16 @@ def test_tensors_of_any_float_type_are_read(dtype):
     assert read_image(x).tolist() == [[[0, 128, 255]]]
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float64])
+def test_floats_of_every_length_are_taken(kind):
+    assert (read_image(torch.full((3, 2, 2), 0.5).to(kind)) == 128).all()
+
+
+def test_tensors_that_are_stored_in_another_way_are_taken():
+    x = torch.rand(3, 4, 5)
+    assert np.array_equal(read_image(x.to_sparse()), read_image(x))
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -250,7 +260,10 @@ def test_tensors_of_any_float_type_are_read(dtype):
         (np.full((2, 2), np.nan), "scale them"),
         (np.full((2, 2), 256), "scale them to 0..255"),
         (np.full((2, 2), -1), "scale them to 0..255"),
-        (np.full((2, 2), 1j), "scale them"),
+        (np.full((2, 2), 1j), "complex128 values: give numbers"),
+        (np.full((2, 2), "x"), "values: give numbers"),
+        (np.full((2, 2), None), "object values: give numbers"),
+        (torch.zeros(3, 2, 2, device="meta"), "from a tensor of torch.float32 on meta"),
         (np.zeros((2, 2, 2), np.uint8), r"as array is .* got \(2, 2, 2\)"),
         (np.zeros((1, 2, 2, 3), np.uint8), "as array is"),
         (np.zeros(5, np.uint8), "as array is"),

@@ -105,3 +105,17 @@ def test_another_table_is_refused_in_one_line(tmp_path, text, words):
 def test_a_table_that_is_not_there_is_named(tmp_path):
     with pytest.raises(LicLabError, match=r"absent\.csv: No such file"):
         curves.read_rows(tmp_path / "absent.csv")
+
+
+def test_a_table_that_a_spreadsheet_has_saved_is_read(rows, tmp_path):
+    curves.write_rows(rows, tmp_path / "rows.csv")
+    text = (tmp_path / "rows.csv").read_text(encoding="utf-8")
+    (tmp_path / "saved.csv").write_text(text, encoding="utf-8-sig")
+    assert [r["bytes"] for r in curves.read_rows(tmp_path / "saved.csv")] == [r["bytes"] for r in rows]
+
+
+def test_a_picture_that_a_point_has_twice_is_refused(rows):
+    twice = [*(r | {"settings": "old"} for r in rows), rows[0] | {"settings": "new"}]
+    for use in (curves.averages, curves.bd_table):
+        with pytest.raises(LicLabError, match=r"jpeg at quality 0 has a twice \(old and new\): keep one of them"):
+            use(twice)

@@ -1,3 +1,4 @@
+import math
 import warnings
 
 import numpy as np
@@ -132,3 +133,9 @@ def test_a_small_overlap_is_told_and_a_full_one_is_not():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         bd_rate(*curve(BPG), *curve(CHENG))
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+def test_rising_points_drop_what_is_not_finite_and_nothing_else(odd):
+    rates, values = rising_points([0.1, 0.2, odd, 0.3, 0.4], [odd, 30, 31, 31, odd])
+    assert list(rates) == [0.2, 0.3] and list(values) == [30, 31]

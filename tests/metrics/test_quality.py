@@ -1,4 +1,4 @@
-from math import inf, isclose, log10
+from math import inf, isclose, isnan, log10, nan
 
 import numpy as np
 import pytest
@@ -111,6 +111,7 @@ def test_ms_ssim_in_db_is_minus_ten_log_of_what_is_missing():
     assert ms_ssim_db(0.9) == pytest.approx(10)
     assert ms_ssim_db(0.99) == pytest.approx(20)
     assert ms_ssim_db(1.0) == inf
+    assert isnan(ms_ssim_db(nan))  # what was not measured is not perfect
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # torchvision about an old way to ask for a network

@@ -11,6 +11,7 @@ FLOOR = {
     "errors": -1, "types": -1,
     "compiled": -0.5,  # how loops are compiled, for the rooms that have some
     "files": -0.5,  # how files are written, for every room that writes some
+    "shared": -0.6,  # what is changed for the whole process, such as Pillow's limit
     "limits": -0.5,  # says its refusals with errors; every room may ask it
     "outside": -0.5,  # imports the files of codecs and models that are not part of the package
     "ops": 0, "coding": 0, "metrics": 0, "datasets": 0,

@@ -118,8 +118,8 @@ class ImageCodec:
         """Write any picture that `read_image` takes as the bytes of a whole file, with at most one target.
 
         quality: the codec's own number.   bpp, max_bytes: ceilings, never exceeded; where the knob is fine enough the
-        file is within 2 % below.   psnr: the smallest file with at least so many dB (RGB).   lmbda: the trade-off of
-        R + lambda 255^2 MSE, for codecs trained on one.   None: `default_quality`.
+        file is within 2 % below.   psnr: the smallest file that is found with at least so many dB (RGB).   lmbda: the
+        trade-off of R + lambda 255^2 MSE, for codecs trained on one.   None: `default_quality`.
         effort: see `with_effort`; a search with one stays below its ceiling too, and first looks around without any.
         progress: called with a `rate.Trial` for every file that the search writes.
         Raises LicLabError for several targets, and for one that cannot be met, with the best possible.

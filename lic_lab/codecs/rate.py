@@ -21,6 +21,8 @@ from lic_lab.metrics.rate import bpp
 FINE = 256  # ladders longer than this stop early, once a file is as close to the target as below
 CLOSE_RATIO = 0.995  # bytes: at least this part of the ceiling
 CLOSE_DB = 0.005  # PSNR: at most this far above the target
+NEAR_RATIO, NEAR_DB = 1.25, 2.0  # a target that is missed by no more may be met elsewhere: flat pictures have no order
+AROUND = 40  # positions that are tried then
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,10 @@ class Trials:
                 self.progress(self.seen[position])
         return self.seen[position]
 
+    def look_around(self) -> None:
+        """Try positions of the whole ladder."""
+        self.look(range(0, self.ladder.count, max(1, self.ladder.count // AROUND)))
+
     def look(self, positions) -> None:
         """Try these positions too, where they exist."""
         for position in positions:
@@ -144,6 +150,8 @@ def largest_within(trials: Trials, max_bytes: int, name: str) -> Trial:
         trials.look(range(low + 2, low + 2 + trials.ladder.wobble))
     if low < 0 and trials.ladder.wobble:  # then position 0 is not always the smallest
         trials.look(range(0, trials.ladder.count // 10, max(1, trials.ladder.count // 80)))
+    if low < 0 and min(len(t.data) for t in trials.seen.values()) <= NEAR_RATIO * max_bytes:
+        trials.look_around()
     fitting = [t for t in trials.seen.values() if len(t.data) <= max_bytes]
     if not fitting:
         least = min(len(t.data) for t in trials.seen.values())
@@ -171,6 +179,8 @@ def smallest_reaching(trials: Trials, psnr_db: float, name: str) -> Trial:
     if not trials.ladder.fine:
         reach = trials.ladder.wobble
         trials.look([*range(low - reach, low), *range(low + 2, low + 2 + reach)])
+    if max(t.psnr_db for t in trials.seen.values()) < psnr_db <= max(t.psnr_db for t in trials.seen.values()) + NEAR_DB:
+        trials.look_around()
     reaching = [t for t in trials.seen.values() if t.psnr_db >= psnr_db]
     if not reaching:
         best = max(t.psnr_db for t in trials.seen.values())

@@ -169,7 +169,7 @@ def _channels_last(x: torch.Tensor) -> np.ndarray:
         x = x.detach().cpu().to_dense().resolve_conj()
         return (x.float() if x.is_floating_point() and x.dtype != torch.float64 else x).numpy()
     except (RuntimeError, TypeError) as error:  # those without values, and whatever kinds are to come
-        raise LicLabError(f"cannot read a picture from a tensor of {kind}: give an array, or floats in [0, 1]") from error
+        raise LicLabError(f"cannot read a picture from a tensor of {kind}: give an array, or floats") from error
 
 
 def _from_array(values: np.ndarray, name: str = "the picture") -> np.ndarray:

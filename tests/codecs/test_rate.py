@@ -130,3 +130,24 @@ def test_ceilings_in_bytes_take_back_exactly_what_bpp_said():
         assert rate.ceiling_in_bytes(8 * count / (511 * 769), 511, 769) == count
     assert rate.ceiling_in_bytes(0.25, 512, 768) == 12288
     assert rate.ceiling_in_bytes(0.2499, 512, 768) == 12283
+
+
+def test_a_size_that_is_nearly_met_is_looked_for_on_the_whole_ladder():
+    sizes = [71, 72, 70, 73] * 30
+    sizes[81] = 65  # a flat picture: what is coded is a few symbols, and no setting is the smallest
+    assert rate.largest_within(trials(sizes), 66, "x").position == 81
+    with pytest.raises(LicLabError, match="its smallest file has 65 bytes"):
+        rate.largest_within(trials(sizes), 64, "x")
+
+
+def test_a_size_that_is_out_of_reach_is_given_up_at_once():
+    looked = trials(range(1000, 1500))
+    with pytest.raises(LicLabError, match="its smallest file has 1000 bytes"):
+        rate.largest_within(looked, 100, "x")
+    assert len(looked.seen) < 15
+
+
+def test_a_psnr_that_is_nearly_met_is_looked_for_on_the_whole_ladder():
+    errors = [4] * 120
+    errors[60] = 3
+    assert rate.smallest_reaching(graded(errors, range(10, 130)), 37.5, "x").position == 60

@@ -47,6 +47,7 @@ def curves_html(name: str, rows: Sequence[dict], published: Sequence[str] = ()) 
     """The page with the curves of one table: metrics to choose from, codecs to hide, published curves beside them."""
     from lic_lab.evaluation.reading import Curves
     from lic_lab.plots.rd_html import rd_html
+    from lic_lab.widgets.rd import averaged
 
     curves = Curves(rows, [address.removeprefix("published:") for address in published])
     metrics = [metric for metric in ("psnr_db", "ms_ssim_db") if metric in curves.metrics]
@@ -54,7 +55,9 @@ def curves_html(name: str, rows: Sequence[dict], published: Sequence[str] = ()) 
     for metric in metrics:
         found = curves.measured(metric) | curves.others(metric)
         shown[metric] = [record for curve in found.values() for record in curve.records()]
-    title, note = PAGES[name].format(len(curves.pictures)), "Whole files, 8-bit reconstructions."
+    counts, remarks = zip(*(averaged(curves, metric) for metric in metrics), strict=True)
+    title = PAGES[name].format(counts[0])
+    note = " ".join(["Whole files, 8-bit reconstructions.", *filter(None, remarks)])
     return rd_html(shown, title=title, note=note).replace("</body>", f"<script>{TELL}</script></body>")
 
 

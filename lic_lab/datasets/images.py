@@ -96,18 +96,23 @@ def _from_path(path: Path) -> np.ndarray:
         raise LicLabError(f"no such picture: {str(path)!r}")
     if os.path.isdir(path):
         raise LicLabError(f"{str(path)!r} is a folder, not a picture: list_images(folder) names the pictures in it")
+    return from_file(path, str(path))
+
+
+def from_file(file, name: str) -> np.ndarray:
+    """Give what `read_image` gives of a path, or of a file open for reading, which errors and remarks call `name`."""
     try:
         with pillow_without_limit():
-            picture = Image.open(path)
+            picture = Image.open(file)
             frames = getattr(picture, "n_frames", 1)
     except Image.UnidentifiedImageError as error:
-        raise LicLabError(f"{str(path)!r} is not a picture that Pillow can read: convert it to PNG") from error
+        raise LicLabError(f"{name!r} is not a picture that Pillow can read: convert it to PNG") from error
     except Exception as error:  # parsers of foreign bytes raise almost anything
-        raise LicLabError(f"cannot read {str(path)!r}: {error}") from error
+        raise LicLabError(f"cannot read {name!r}: {error}") from error
     if frames > 1:
-        warnings.warn(f"{str(path)!r} has {frames} frames: only the first is read", stacklevel=3)
+        warnings.warn(f"{name!r} has {frames} frames: only the first is read", stacklevel=4)
     with picture:
-        return from_pil(picture, repr(str(path)))
+        return from_pil(picture, repr(name))
 
 
 def from_pil(picture: Image.Image, name: str) -> np.ndarray:

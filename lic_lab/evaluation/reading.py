@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from lic_lab.errors import LicLabError
 from lic_lab.evaluation import reference
 from lic_lab.evaluation.means import COLUMN, Curve, Gap, gap, mean_curves, published_curve, value
 
@@ -20,11 +21,15 @@ class Curves:
 
     rows: dicts as `curves.read_rows` gives them, of one data set.   published: names of `reference`, of which those
     count that are of the same pictures.   codecs, pictures, published: names.   metrics: those of METRICS that the rows
-    have.
+    have. Raises LicLabError for a file of no bits: no rate is that small.
     """
 
     def __init__(self, rows: Sequence[Mapping], published: Iterable[str] = ()):
         self.rows, self._known = list(rows), {}
+        if empty := [row for row in self.rows if not value(row, "bpp") > 0]:
+            raise LicLabError(
+                f"{empty[0]['codec']} of {empty[0]['image']} has no rate above 0 in bpp: measure it again"
+            )
         self.codecs = list(dict.fromkeys(row["codec"] for row in self.rows))
         self.pictures = sorted({row["image"] for row in self.rows})
         self.dataset = reference.dataset_of(self.rows)

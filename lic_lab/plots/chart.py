@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from lic_lab.errors import LicLabError
 
 DASHES = {"-": "", "--": "5 3", ":": "1 3", "-.": "6 3 1 3"}  # matplotlib's words -> SVG's
+FINEST = 1e-9  # of its numbers is the least range that an axis can show; its words have ten digits
 DOT, BIG = 2.2, 5.5  # radii of points in the units of the viewBox; matplotlib's markers are as large
 
 
@@ -51,9 +52,10 @@ class Chart:
     """Curves over one pair of axes.
 
     x, y: what the axes show, with the unit.   log_x, log_y: logarithmic; what is not above zero is then left out.
-    here: a place on the x axis that a line across the chart marks.   xlim, ylim: (low, high) of the axes, by default as
-    far as the curves reach.   y_names: words instead of numbers on the y axis, place -> word.   alt: what a screen
-    reader is told, by default what the axes say.
+    here: a place on the x axis that a line across the chart marks, if the axis has it.   xlim, ylim: (low, high)
+    of the axes, by default as far as the curves reach.   y_names: words instead of numbers on the y axis, place ->
+    word.   alt: what a screen reader is told, by default what the axes say.
+    Raises LicLabError for ends of a logarithmic axis that are not above zero.
     """
 
     lines: Sequence[Line]
@@ -68,6 +70,11 @@ class Chart:
     y_names: Mapping[float, str] | None = None
     alt: str = ""
 
+    def __post_init__(self):
+        for name, ends, log in (("xlim", self.xlim, self.log_x), ("ylim", self.ylim, self.log_y)):
+            if ends and log and not min(ends) > 0:
+                raise LicLabError(f"a logarithmic axis begins above 0, and {name} is {tuple(ends)}: give ends above 0")
+
     def svg(self) -> str:
         """Give the chart as SVG text, in about a millisecond; "" where no curve has a point."""
         lines = [self._finite(line) for line in self.lines]
@@ -79,7 +86,7 @@ class Chart:
         frame.height += 16 * (1 + max((row for row, _ in legend), default=-1))
         inside = f'<clipPath id="{frame.id}"><path d="{frame.box}"/></clipPath>'
         parts = [inside, frame.axes(self), *(_curve(frame, line) for line in lines), *(text for _, text in legend)]
-        if self.here is not None:
+        if self._marks_here:
             at = f'd="M{frame.x(self.here):.1f} {frame.TOP}V{frame.BOTTOM}"'
             parts.insert(2, f'<path {at} stroke="currentColor" opacity=".45"/>')
         size = f'viewBox="0 0 {frame.WIDTH} {frame.height}" style="width:100%;max-width:{frame.WIDTH}px;display:block"'
@@ -106,7 +113,7 @@ class Chart:
             axes.plot(line.x, line.y, **look)
             if line.big is not None:
                 axes.plot(line.x[line.big], line.y[line.big], "o", color=color, mfc=look.get("mfc"), ms=2 * BIG)
-        if self.here is not None:
+        if self._marks_here:
             axes.axvline(self.here, color="#59636e", lw=1, alpha=0.6)
         axes.set(xlabel=self.x, ylabel=self.y, title=self.title)
         axes.set(xscale="log" if self.log_x else "linear", yscale="log" if self.log_y else "linear")
@@ -124,6 +131,10 @@ class Chart:
         """Give the chart as a picture of `width` pixels, its text as large however small it is."""
         inches = width / 78
         return figure_picture(self.figure((inches, 0.68 * inches)), width)
+
+    @property
+    def _marks_here(self) -> bool:
+        return self.here is not None and math.isfinite(self.here) and (self.here > 0 or not self.log_x)
 
     def _finite(self, line: Line) -> Line:
         """The line with NaN for everything that its axes cannot show."""
@@ -149,10 +160,13 @@ class _Scale:
         self.log, self.ends = log, ends
         low, high = limits or (min(values), max(values))
         low, high = (math.log10(low), math.log10(high)) if log else (low, high)
-        margin = 0 if limits else air * ((high - low) or 1)
+        size = max(abs(low), abs(high))
+        least = FINEST * size
+        room = 1 if least < 1 else size  # of an axis whose values are all the same
+        margin = 0 if limits else air * (high - low if high - low > least else room)
         self.low, self.high = low - margin, high + margin
-        if self.high <= self.low:
-            self.high = self.low + 1
+        if self.high - self.low <= least:
+            self.high = self.low + room
 
     def __call__(self, value: float) -> float:
         value = math.log10(value) if self.log else value

@@ -87,8 +87,11 @@ def _gradient(
 def effective_side(weights: Tensor, share: float = 0.9, *, at: tuple[int, int] | None = None) -> int:
     """Give the side in pixels of the smallest square with `share` of a gradient map (h, w).
 
-    at: its centre (row, column), by default the largest gradient. Raises LicLabError for a map without any.
+    at: its centre (row, column), by default the largest gradient. Raises LicLabError for a map without any, and
+    for a share that no square has.
     """
+    if not 0 < share <= 1:
+        raise LicLabError(f"a share of {share:g} is in no square: give one above 0 and at most 1, 0.9 for 90 %")
     if not weights.any():
         raise LicLabError("a map without any gradient has no effective receptive field")
     row, column = at or divmod(int(weights.argmax()), weights.shape[1])

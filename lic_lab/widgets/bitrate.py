@@ -8,12 +8,9 @@ import ipywidgets as widgets
 import numpy as np
 from IPython import get_ipython
 from IPython.display import display
-from PIL import Image as Pillow
 
-from lic_lab.codecs import load
 from lic_lab.codecs.base import ImageCodec
-from lic_lab.datasets.images import read_image
-from lic_lab.errors import LicLabError
+from lic_lab.datasets.images import from_file, read_image
 from lic_lab.evaluation.sweep import gather_codecs
 from lic_lab.plots.grid import picture_grid
 from lic_lab.plots.palette import style
@@ -21,7 +18,7 @@ from lic_lab.plots.rd import rd_chart
 from lic_lab.plots.views import Table
 from lic_lab.widgets.explorer import manners
 from lic_lab.widgets.panel import Panel, Progress, Status, visible_errors
-from lic_lab.widgets.sweep import RATES, Point, Stop, shrink, sweep
+from lic_lab.widgets.sweep import RATES, Point, Stop, gathered, shrink, sweep
 from lic_lab.widgets.viewer import Shown, Viewer
 
 METRICS = {"PSNR": "psnr_db", "MS-SSIM": "ms_ssim"}
@@ -34,7 +31,8 @@ class BitrateExplorer(Panel):
     image: anything `read_image` takes. codecs: names, or loaded codecs; by default the learned one, JPEG, JPEG 2000,
     WebP and AVIF, as far as they run here. rates: stops of the slider in bpp, the same ceiling for every codec.
     start: the stop to begin with, in bpp. longest: larger pictures are scaled down to so many pixels, and it is said.
-    Everything is computed once, with a progress bar; afterwards a move of the slider only looks up.
+    Everything is computed once, with a progress bar; afterwards a move of the slider only looks up. A weight file is
+    called by its folder, as on the command line. Raises LicLabError as `sweep` does, and for two codecs of one name.
     """
 
     def __init__(
@@ -47,7 +45,7 @@ class BitrateExplorer(Panel):
         longest: int = 768,
         name: str = "picture",
     ):
-        self.codecs = [load(codec) if isinstance(codec, str) else codec for codec in codecs] or gather_codecs()
+        self.codecs = gathered(codecs) or gather_codecs()
         self.rates, self.start, self.longest = rates, start, longest
         self.progress, self.status = Progress(), Status()
         first = Progress()  # for the wait before the panel itself appears, which is when its cell is done
@@ -142,16 +140,12 @@ class BitrateExplorer(Panel):
         if not self.upload.value:
             return
         file = self.upload.value[0]
-        try:
-            picture = Pillow.open(io.BytesIO(file.content))
-        except (OSError, Pillow.DecompressionBombError) as error:
-            raise LicLabError(f"{file.name} cannot be read as a picture: {error}") from error
         self.start = self.stops[self.slider.value].ceiling_bpp
         controls = (self.slider, self.left, self.right, self.upload)
         for control in controls:
             control.disabled = True
         try:
-            self.compute(read_image(picture), file.name, self.progress)
+            self.compute(from_file(io.BytesIO(file.content), file.name), file.name, self.progress)
             self.fill_slider()
             self.on_move()
         finally:

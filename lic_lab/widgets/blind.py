@@ -18,6 +18,7 @@ from lic_lab.widgets.panel import visible_errors
 
 OPEN = "not yet"
 SIDES = ("A", "B")
+METRICS = ("PSNR", "MS-SSIM")
 
 
 class BlindTest(Explorer):
@@ -103,12 +104,22 @@ class BlindTest(Explorer):
         return buffer.getvalue()
 
     def score(self) -> str:
-        """Say how many votes there are, and how many each metric would have cast alike."""
+        """Say how many votes there are, and how many of them each metric would have cast alike, where it has a view."""
         votes = {title: vote for title, vote in self.votes.items() if vote != OPEN}
         if not votes:
             return ""
-        psnr_too, ssim_too = (sum(winner(self.numbers(t), k) == vote for t, vote in votes.items()) for k in (0, 1))
-        return f"{len(votes)} of {len(self.pairs)} voted: PSNR agrees with {psnr_too}, MS-SSIM with {ssim_too}."
+        said = ", ".join(f"{name} {self.agreement(votes, k)}" for k, name in enumerate(METRICS))
+        return f"{len(votes)} of {len(self.pairs)} voted: {said}."
+
+    def agreement(self, votes: Mapping[str, str], k: int) -> str:
+        """Say with how many votes a metric agrees, of those where it calls one picture better; or why it calls none."""
+        best = {title: side for title in votes if (side := winner(self.numbers(title), k))}
+        if best:
+            return f"agrees with {sum(votes[title] == side for title, side in best.items())} of {len(best)}"
+        numbers = [number[k] for title in votes for number in self.numbers(title).values()]
+        return (
+            f"not measured (under {MS_SSIM_MIN_SIDE} pixels)" if all(map(math.isnan, numbers)) else "finds both equal"
+        )
 
 
 def winner(found: Mapping[str, tuple[float, float]], k: int) -> str:

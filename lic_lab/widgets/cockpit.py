@@ -141,16 +141,24 @@ class TrainingCockpit(Explorer):
     @visible_errors
     def on_move(self, change=None) -> None:
         """A handle counts at the next start; a resumed run takes steps and learning rate too."""
-        if self.state in RUNNING:
+        if self._settled() in RUNNING:
             self.status.say("This counts from the next start on; the run that goes on keeps what it has.")
         elif self.state != "ready":
             self.status.say("Start begins a new run with this. Resume takes steps and learning rate; λ stays.")
 
     def _enter(self, state: str) -> None:
         """Change the state, and which buttons do something."""
-        self.state = state
-        for name, button in self.buttons.items():
-            button.disabled = name not in CAN[state]
+        with self.drawing:
+            self.state = state
+            for name, button in self.buttons.items():
+                button.disabled = name not in CAN[state]
+
+    def _settled(self) -> str:
+        """Give the state; a run without a thread is over, however its thread came to its end."""
+        with self.drawing:
+            if self.state in RUNNING and not (self.thread and self.thread.is_alive()):
+                self._enter("stopped")
+            return self.state
 
     def draw(self, now: Now | None = None) -> None:
         """Put curves, pictures and the time left on the page as they are now."""
@@ -176,19 +184,21 @@ class TrainingCockpit(Explorer):
 
     def pause(self) -> None:
         """Let the run wait after the step it is in."""
-        if self.state != "running":
-            raise LicLabError("nothing runs that could be paused: press Start")
-        self.control.pause()
-        self._enter("paused")
-        self.status.say("Paused: Resume goes on, with the same numbers as if nothing had happened.")
+        with self.drawing:  # or the run ends between the look at the state and its change
+            if self._settled() != "running":
+                raise LicLabError("nothing runs that could be paused: press Start")
+            self.control.pause()
+            self._enter("paused")
+            self.status.say("Paused: Resume goes on, with the same numbers as if nothing had happened.")
 
     def resume(self) -> None:
         """Go on: with the paused run, or from the saved state of the last one."""
-        if self.state == "paused":
-            self._enter("running")
-            self.status.say("")
-            self.control.resume()
-            return
+        with self.drawing:
+            if self._settled() == "paused":
+                self._enter("running")
+                self.status.say("")
+                self.control.resume()
+                return
         if self.run is None:
             raise LicLabError("there is no run to go on with: press Start")
         done = read_state(self.run)["progress"]["step"] if self.state not in RUNNING else 0
@@ -198,11 +208,12 @@ class TrainingCockpit(Explorer):
 
     def stop(self) -> None:
         """End the run after the step it is in; its state and its weights are saved."""
-        if self.state not in ("running", "paused"):
-            raise LicLabError("nothing runs that could be stopped: press Start")
-        self._enter("stopping")
-        self.status.say("Stopping after this step.")
-        self.control.stop()
+        with self.drawing:
+            if self._settled() not in ("running", "paused"):
+                raise LicLabError("nothing runs that could be stopped: press Start")
+            self._enter("stopping")
+            self.status.say("Stopping after this step.")
+            self.control.stop()
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the run is over, or paused; the buttons rest while a cell waits. timeout: seconds at most."""
@@ -217,24 +228,25 @@ class TrainingCockpit(Explorer):
     # ---- the thread --------------------------------------------------------------------------------------------------
 
     def _begin(self, run: Path, *, resume: bool) -> None:
-        if self.state in RUNNING:
+        if self._settled() in RUNNING:
             raise LicLabError("a training runs here already: stop it first")
         if self.thread:
-            self.thread.join(5)  # it may be about to end
+            self.thread.join(5)  # it may be about to end, for which it needs the lock
         if not _ONE.acquire(blocking=False):
             raise LicLabError("another cockpit of this kernel is training: stop it first, or wait for it")
         self.control, chosen = Control(), self.values
         if not resume:
             self.trace = Trace()
         self.run = run
-        self._enter("running")
         self.status.say("Reading pictures.")
         work = dict(resume=resume, steps=chosen["steps"], lr=chosen["lr"])
         if not resume:
             work |= {"lmbda": self.lambdas.get(chosen["tradeoff"]), "every": max(1, chosen["steps"] // 8)}
             work |= self.changes
-        self.thread = threading.Thread(target=self._work, args=(work,), name=f"training {run.name}", daemon=True)
-        self.thread.start()
+        with self.drawing:  # nobody sees a run without a thread
+            self.thread = threading.Thread(target=self._work, args=(work,), name=f"training {run.name}", daemon=True)
+            self._enter("running")
+            self.thread.start()
 
     def _work(self, work: Mapping) -> None:
         """Train; whatever goes wrong is one line in the status."""
@@ -256,9 +268,10 @@ class TrainingCockpit(Explorer):
         self.draw()
         step, seconds = self.trace.last.step, self.trace.last.seconds
         stopped = step < work["steps"]
-        self.status.say(f"{'Stopped' if stopped else 'Done'}: {step:,} steps, {seconds:.0f} s of training. "
-                        f"The weights are saved: cockpit.model gives them.")  # fmt: skip
-        self._enter("stopped" if stopped else "done")
+        with self.drawing:  # no button has a word between these two
+            self.status.say(f"{'Stopped' if stopped else 'Done'}: {step:,} steps, {seconds:.0f} s of training. "
+                            f"The weights are saved: cockpit.model gives them.")  # fmt: skip
+            self._enter("stopped" if stopped else "done")
         return True
 
     def _ready(self, trainer: Trainer) -> None:

@@ -26,9 +26,9 @@ from lic_lab.plots.views import Table, heat
 from lic_lab.probes.bitmaps import bit_map
 from lic_lab.widgets.attention import crops
 from lic_lab.widgets.controls import choose, slide
-from lic_lab.widgets.explorer import manners
+from lic_lab.widgets.explorer import close_all, manners
 from lic_lab.widgets.panel import Panel, Progress, Status, visible_errors
-from lic_lab.widgets.sweep import RATES, Point, measured, shrink, smallest
+from lic_lab.widgets.sweep import RATES, Point, check_rate, gathered, measured, shrink, smallest
 from lic_lab.widgets.viewer import Shown
 from lic_lab.widgets.wall import TOGETHER, Wall
 
@@ -91,8 +91,9 @@ class Comparison(Panel):
     bits per pixel of the whole file; every codec gets the best quality that keeps to it, found by writing files.
     longest: larger pictures are scaled down to so many pixels.
     Zoom, divider, mode and place of all viewers move together. Answers are remembered, and so is every file of a
-    search. Raises LicLabError for no picture, other than one to four codecs, codecs that cannot run here, and a
-    size that is no positive number.
+    search. A weight file is called by its folder, as on the command line. Raises LicLabError for no picture or one
+    without a name, other than one to four codecs, two of one name, codecs that cannot run here, and a size that is no
+    positive number.
     """
 
     def __init__(
@@ -103,13 +104,15 @@ class Comparison(Panel):
         *,
         longest: int = SIDE,
     ):
+        if not isinstance(pictures, Mapping | None):
+            kind = type(pictures).__name__
+            raise LicLabError(f'pictures are given by name, not as {kind}: give pictures={{"mine": picture}}')
         found = crops(SIDE) if pictures is None else {name: read_image(p) for name, p in pictures.items()}
         self.pictures = {name: shrink(picture, longest) for name, picture in found.items()}
         if not self.pictures or not 1 <= len(codecs) <= MOST:
             raise LicLabError(f"a comparison needs a picture and one to {MOST} codecs: give pictures= and codecs=")
-        if not isinstance(bpp, (int, float)) or not 0 < bpp < math.inf:
-            raise LicLabError(f"bpp is the size of the files in bits per pixel, a number above 0, not {bpp!r}")
-        loaded = [load(codec) if isinstance(codec, str) else codec for codec in codecs]
+        check_rate(bpp)
+        loaded = gathered(codecs)
         self.codecs: dict[str, ImageCodec] = {codec.name: codec for codec in loaded}
         self.runs: dict[tuple[str, str], Run] = {}
         self.answers: dict[tuple, Answer] = {}
@@ -259,7 +262,9 @@ class Comparison(Panel):
         for trait, value in was.items():
             for viewer in wall[0].viewers if wall else []:
                 setattr(viewer, trait, value)
-        self.stage.children = wall
+        before, self.stage.children = self.stage.children, wall
+        for old in before:
+            close_all(old)
 
     def table(self, found: Mapping[str, Answer]) -> Table:
         """List the numbers of every codec, the best of each column in bold."""

@@ -42,6 +42,16 @@ def choose(options: Mapping[str, object] | Sequence, label: str, start=None) -> 
     )
 
 
+def offer(control: widgets.Dropdown, options: dict, otherwise) -> None:
+    """Give a choice other options; it stays where it is if it can, else goes to `otherwise` or to the first."""
+    if dict(control.options) == options:
+        return
+    known = list(options.values())
+    value = next((v for v in (control.value, otherwise) if v in known), known[0])
+    control.options = list(options.items())
+    control.value = value
+
+
 def switch(label: str, on: bool = True) -> widgets.Checkbox:
     """Make a switch that is on or off."""
     return widgets.Checkbox(value=on, description=label, indent=False, layout={"width": "auto"})

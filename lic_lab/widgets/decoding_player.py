@@ -51,7 +51,7 @@ class DecodingPlayer(Poster, anywidget.AnyWidget):
     """
 
     _esm = front("page.js", "transport.js", "decoding_player.js")
-    _css = front("viewer.css", "scan_player.css", "decoding_player.css")
+    _css = front("page.css", "viewer.css", "scan_player.css", "decoding_player.css")
 
     frames = traitlets.List(traitlets.Bytes()).tag(sync=True)  # JPEG, one for each step; views one below the other
     plan = traitlets.Dict().tag(sync=True)  # size, grid, tiles, steps, and the scale of the tiles

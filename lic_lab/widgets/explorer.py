@@ -10,13 +10,15 @@ import ipywidgets as widgets
 import numpy as np
 from IPython import get_ipython
 from IPython.display import display
+from ipywidgets.widgets.widget_selection import _Selection
 
+from lic_lab.errors import LicLabError
 from lic_lab.plots.views import Chart, Picture, Table, png, still
 from lic_lab.widgets.controls import words
 from lic_lab.widgets.panel import GAP, Panel, Progress, Status, front, sheet, visible_errors
 from lic_lab.widgets.picker import Picker, PictureBox
 
-KEPT = 64  # answers that are remembered, some half a megabyte each
+KEPT = 64  # answers that are remembered, some half a megabyte each; more where more are computed beforehand
 SHEET, COLUMN = 800, 240  # pixels of a poster: its width, and the least width of a view
 
 
@@ -24,12 +26,13 @@ class Explorer(Panel):
     """Move handles and see what a function makes of their values.
 
     show: called with the value of every handle under its own name; gives one view or several: `Picture`, `heat(...)`,
-    `Chart`, `Table` of `lic_lab.plots.views`, or a matplotlib Figure.   name: what the explorer is called, for screen
-    readers.   slow: where an answer takes more than 0.3 s, so that a slider waits to be released.   precompute: find
-    the answers for all values before anything is shown, with a progress bar.   columns: views side by side on the
-    poster, by default as many as fit.   controls: handles, made with `lic_lab.widgets.controls`, or any widget with a
-    value, such as a `Picker`.
-    What was shown once is remembered. An exception of `show` appears below, and what was there before stays.
+    `Chart`, `Table` of `lic_lab.plots.views`, a matplotlib Figure, or uint8 (h, w, 3) or (h, w).
+    name: what the explorer is called, for screen readers.   slow: where an answer takes more than 0.3 s, so that a
+    slider waits to be released.   precompute: find the answers for all values before anything is shown, with a progress
+    bar.   columns: views side by side on the poster, by default as many as fit.   controls: handles, made with
+    `lic_lab.widgets.controls`, or any widget with a value, such as a `Picker`.
+    What was shown once is remembered, but for values that cannot be a key, such as lists. An exception of `show`
+    appears below, and what was there before stays. Raises LicLabError for precompute with a handle that has no stops.
     """
 
     def __init__(
@@ -37,7 +40,7 @@ class Explorer(Panel):
         **controls: widgets.Widget,
     ):  # fmt: skip
         self.answer, self.name, self.controls, self.columns = show, name, controls, columns
-        self.status, self.views, self.known, self.drawn = Status(), [], {}, 0
+        self.status, self.views, self.known, self.kept, self.drawn = Status(), [], {}, KEPT, 0
         self.body = widgets.HBox(layout={"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "18px"})
         super().__init__([manners(), *self.handles(), self.body, self.status])
         self.add_class("lic-explorer")
@@ -66,21 +69,25 @@ class Explorer(Panel):
 
     def ask(self, values: Mapping) -> list:
         """Give the views for some values, from memory where they were asked for before."""
-        key = tuple(values.values())
-        if key not in self.known:
-            views = self.answer(**values)
-            if len(self.known) >= KEPT:
+        key = _key(values)
+        if key in self.known:
+            return self.known[key]
+        views = self.answer(**values)
+        views = list(views) if isinstance(views, (list, tuple)) else [views]
+        if key is not None:
+            if len(self.known) >= self.kept:
                 self.known.pop(next(iter(self.known)))
-            self.known[key] = list(views) if isinstance(views, (list, tuple)) else [views]
-        return self.known[key]
+            self.known[key] = views
+        return views
 
     def precompute(self) -> None:
         """Ask for every combination of values of the handles, and show how long that will take."""
-        stops = [_stops(control) for control in self.controls.values()]
+        stops = [_stops(name, control) for name, control in self.controls.items()]
         progress = Progress()
         if get_ipython() is not None:
             display(progress)
         progress.start(len(all_values := list(product(*stops))))
+        self.kept = max(KEPT, len(all_values))
         try:
             for values in all_values:
                 self.ask(dict(zip(self.controls, values, strict=True)))
@@ -96,7 +103,7 @@ class Explorer(Panel):
 
     def put(self, views: Sequence) -> None:
         """Put views on the page; boxes that can show them are used again, so that nothing jumps, others are closed."""
-        self.views = list(views)
+        self.views = [_shown(view) for view in views]
         before = self.body.children[len(self.picked) :]
         places = list(before) + [None] * (len(self.views) - len(before))
         boxes = [
@@ -106,7 +113,7 @@ class Explorer(Panel):
         self.body.children = [*self.picked, *boxes]
         for box in before:
             if box not in boxes:
-                _close(box)
+                close_all(box)
         self.drawn += 1
 
     def poster(self) -> bytes:
@@ -135,6 +142,13 @@ class FigureBox(widgets.Image):
     """The place of a matplotlib Figure on the page."""
 
 
+def _shown(view):
+    """Give a view, an array as a `Picture`; what is no view is refused in the words of `still`."""
+    if isinstance(view, np.ndarray):
+        return Picture(view)
+    return view if _box_for(view) is not FigureBox or hasattr(view, "savefig") else still(view, COLUMN)
+
+
 def _box_for(view) -> type[widgets.Widget]:
     """The kind of widget that shows a view."""
     if isinstance(view, Picture):
@@ -150,12 +164,12 @@ def _new_box(view) -> widgets.Widget:
     return FigureBox(format="png", layout={"max_width": "100%"})
 
 
-def _close(box: widgets.Widget) -> None:
+def close_all(box: widgets.Widget) -> None:
     """Take a box away for good, with its parts, its layout and its style: a page keeps all that is not closed."""
     for value in box.trait_values().values():
         for part in value if isinstance(value, (list, tuple)) else (value,):
             if isinstance(part, widgets.Widget):
-                _close(part)
+                close_all(part)
     box.close()
 
 
@@ -174,8 +188,21 @@ def _figure_png(figure) -> bytes:
     return png(np.asarray(still(figure, round(90 * figure.get_size_inches()[0]))))
 
 
-def _stops(control: widgets.Widget) -> list:
-    """All values that a handle can take."""
+def _key(values: Mapping) -> tuple | None:
+    """What an answer is remembered by; None where a value, as a list, cannot be part of a key."""
+    key = tuple(values.values())
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _stops(name: str, control: widgets.Widget) -> list:
+    """All values that a handle can take; LicLabError where it has no list of them."""
     if isinstance(control, widgets.Checkbox):
         return [False, True]
+    if not isinstance(control, _Selection):
+        kind = type(control).__name__
+        raise LicLabError(f"{name!r} ({kind}) has no stops: use slide, choose or switch, or leave out precompute=")
     return [value for _, value in control._options_full]

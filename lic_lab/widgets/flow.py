@@ -22,7 +22,7 @@ from lic_lab.plots.views import Table
 from lic_lab.probes.claims import model_headline
 from lic_lab.probes.complexity import Complexity, Stage, complexity, times
 from lic_lab.probes.stages import CONTAINERS, kind, split
-from lic_lab.widgets.controls import choose, words
+from lic_lab.widgets.controls import choose, offer, words
 from lic_lab.widgets.explorer import Explorer
 from lic_lab.widgets.panel import GAP, front, sheet, visible_errors
 
@@ -74,7 +74,7 @@ class FlowBox(anywidget.AnyWidget):
     """A diagram whose boxes can be clicked or stepped through by arrow keys; `value` is the part that was chosen."""
 
     _esm = front("page.js", "flow.js")
-    _css = front("flow.css")
+    _css = front("page.css", "flow.css")
 
     svg = traitlets.Unicode().tag(sync=True)
     hint = traitlets.Unicode("Diagram of the data flow: click a box, or use the arrow keys").tag(sync=True)
@@ -193,16 +193,6 @@ class FlowExplorer(Explorer):
         rows = [stills[:1], *(stills[k : k + 2] for k in range(1, len(stills), 2))]
         said = " · ".join([*(words(c) for c in self.controls.values()), "Run this cell to move them."])
         return sheet(rows, [said], width=width, column=half, colors=64)
-
-
-def offer(control: widgets.Dropdown, options: dict, otherwise) -> None:
-    """Give a choice other options; it stays where it is if it can, else goes to `otherwise` or to the first."""
-    if dict(control.options) == options:
-        return
-    known = list(options.values())
-    value = next((v for v in (control.value, otherwise) if v in known), known[0])
-    control.options = list(options.items())
-    control.value = value
 
 
 def switches(model: str, preset: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ class PictureBox(anywidget.AnyWidget):
     """Show a `Picture`, title, note and scale included; `show` replaces it in one message."""
 
     _esm = front("page.js", "picture.js")
-    _css = front("picture.css")
+    _css = front("page.css", "picture.css")
 
     png = traitlets.Bytes().tag(sync=True)
     about = traitlets.Dict().tag(sync=True)
@@ -51,7 +51,8 @@ class Picker(PictureBox):
 
     picture: a `Picture`, or uint8 (h, w, 3) or (h, w).   at: (row, column) to begin with, the middle by default.
     step: places are multiples of so many pixels.   side: of the marked square, whose upper left corner is the place.
-    label: its title, where the picture is an array.   value: (row, column), in pixels.
+    label: its title, where the picture is an array.   value: (row, column), in pixels; whoever sets it, it goes to the
+    grid and inside.
     """
 
     value = traitlets.Tuple(traitlets.Int(), traitlets.Int()).tag(sync=True)
@@ -69,6 +70,11 @@ class Picker(PictureBox):
         """Give the multiples of `step` at or before a place (row, column), inside a picture of `size` (h, w)."""
         most = ((length - 1) // step for length in size)
         return tuple(min(max(int(p) // step, 0), last) * step for p, last in zip(place, most, strict=True))
+
+    @traitlets.validate("value")
+    def _inside(self, proposal):
+        shown = getattr(self, "picture", None)  # none yet, while the picker is being made
+        return self.snapped(proposal.value, self.step, shown.image.shape[:2]) if shown else proposal.value
 
     @property
     def marked(self) -> Picture:

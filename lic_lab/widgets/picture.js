@@ -14,7 +14,9 @@ class PictureView {
     this.title = element("div", { class: "lic-picture-title" });
     this.scale = element("div", { class: "lic-scale" }, element("span"), element("i"), element("span"));
     this.note = element("figcaption", { class: "lic-picture-note" });
-    this.root = element("figure", { class: "lic-picture" }, this.title, this.stage, this.scale, this.note);
+    this.status = element("div", { class: "lic-unseen", role: "status", "aria-live": "polite" });
+    const parts = [this.title, this.stage, this.scale, this.note, this.status];
+    this.root = element("figure", { class: "lic-picture" }, ...parts);
     el.append(this.root);
     this.listen();
     this.load();
@@ -119,6 +121,8 @@ class PictureView {
     const far = this.model.get("step") * (event.shiftKey ? 8 : 1);
     const [row, column] = this.model.get("value");
     this.choose(row + far * arrow[0], column + far * arrow[1]);
+    const [down, right] = this.model.get("value");
+    this.status.textContent = `Row ${down}, column ${right}`;
     event.preventDefault();
   }
 

@@ -17,14 +17,14 @@ from lic_lab.datasets.images import read_image
 from lic_lab.errors import LicLabError
 from lic_lab.evaluation import reference
 from lic_lab.evaluation.curves import read_rows
-from lic_lab.evaluation.means import Curve
+from lic_lab.evaluation.means import Curve, shared_pictures
 from lic_lab.evaluation.reading import MEAN, Curves, nearest, quality_at, read_at
 from lic_lab.metrics.quality import psnr
 from lic_lab.models.checkpoints import load_model, shipped
 from lic_lab.plots.rd import AXES, PUBLISHED, RATE, looks, measured_reach, rd_figure, rd_points
 from lic_lab.plots.rd_html import rd_traces, trace_look
 from lic_lab.plots.views import Table, still
-from lic_lab.widgets.controls import choose, slide, switch
+from lic_lab.widgets.controls import choose, offer, slide, switch
 from lic_lab.widgets.explorer import manners
 from lic_lab.widgets.panel import Panel, Status, sheet, visible_errors
 from lic_lab.widgets.viewer import Shown, Viewer
@@ -74,8 +74,7 @@ class RDExplorer(Panel):
         mine = self.curves
         self.looks = looks([*mine.codecs, *mine.published])
         self.metric = choose({AXES[metric]: metric for metric in mine.metrics}, "Metric")
-        count = len(mine.pictures)
-        self.picture = choose({f"mean of {count}": MEAN} | {name: name for name in mine.pictures}, "Picture")
+        self.picture = choose(self.places(), "Picture")
         self.names = [name for name in self.looks if name in mine.codecs]  # in the palette's order
         self.shown = {name: switch(self.looks[name].label, name in codecs) for name in self.names}
         self.others = switch("Published curves", bool(mine.published))
@@ -86,6 +85,11 @@ class RDExplorer(Panel):
         self.codec = choose({self.looks[name].label: name for name in self.names}, "Look at")
         self.point = choose([""], "Point")
         self.look = widgets.Button(description="Make this picture", layout={"width": "170px"})
+
+    def places(self) -> dict[str, str]:
+        """Label -> picture: the mean of those that every point has, which another metric may change, and each."""
+        count, _ = averaged(self.curves, self.metric.value)
+        return {f"mean of {count}": MEAN} | {name: name for name in self.curves.pictures}
 
     def anchors(self) -> dict[str, str]:
         """Label -> name of all that BD-rates may be taken against: what was measured, and published curves of files."""
@@ -200,8 +204,10 @@ class RDExplorer(Panel):
         return self.curves.gaps(self.metric.value, self.anchor.value, self.picture.value)
 
     def remarks(self, curves: Mapping[str, Curve]) -> str:
-        """Where published curves come from, and what a reader of the BD-rates must beware of, as HTML."""
+        """What the means leave out, where published curves come from, what to beware of in the BD-rates; as HTML."""
         lines = [f"{self.looks[name].label}: {curve.source}" for name, curve in curves.items() if curve.source]
+        if self.picture.value == MEAN and (left_out := averaged(self.curves, self.metric.value)[1]):
+            lines.insert(0, left_out)
         if self.curves.published and self.others.value and self.picture.value != MEAN:
             lines.append("Published curves are means over all pictures; they are not shown beside a single one.")
         lines += [
@@ -238,6 +244,10 @@ class RDExplorer(Panel):
     def on_move(self, change) -> None:
         """Show what the handles say now; the rate only reads, it draws nothing anew."""
         self.status.say("")
+        if change.owner is self.metric:
+            self.picture.unobserve(self.on_move, "value")  # another label of the mean is no other picture
+            offer(self.picture, self.places(), MEAN)
+            self.picture.observe(self.on_move, "value")
         self.read() if change.owner is self.rate else self.update()
 
     @visible_errors
@@ -306,6 +316,18 @@ class RDExplorer(Panel):
         rows = [[still(figure, SHEET)], [self.table(curves).draw(SHEET)]]
         said = "Run this cell to choose codecs, metric, picture, anchor and rate, and to look at any point."
         return sheet(rows, [said], width=SHEET, column=SHEET, colors=256)
+
+
+def averaged(curves: Curves, metric: str) -> tuple[int, str]:
+    """How many pictures the mean curves of a metric are over, and a remark on the others, "" where there are none."""
+    try:
+        shared, all_of_them = len(shared_pictures(curves.rows, metric)[0]), len(curves.pictures)
+    except LicLabError as reason:
+        return 0, str(reason)
+    if shared == all_of_them:
+        return shared, ""
+    left_out = f"{all_of_them - shared} of {all_of_them} pictures are left out of the means"
+    return shared, f"{left_out}: not every point of every codec has their {AXES[metric]}."
 
 
 def setting(curve: Curve, number: int) -> str:

@@ -67,7 +67,7 @@ class ScanPlayer(Poster, anywidget.AnyWidget):
     """
 
     _esm = front("page.js", "transport.js", "scan_stage.js", "scan_player.js")
-    _css = front("viewer.css", "scan_player.css")
+    _css = front("page.css", "viewer.css", "scan_player.css")
 
     pixels = traitlets.Bytes().tag(sync=True)  # h * w * 3, row by row
     shape = traitlets.Tuple(traitlets.Int(), traitlets.Int()).tag(sync=True)

@@ -88,7 +88,7 @@ class SpectrumExplorer(Explorer):
         rings = [f"{low:.3f} to {high:.3f} π" for low, high in pairwise(EDGES)]
         controls = {
             "model": choose(list(self.models), "Model"),
-            "picture": choose([*self.pictures, ALL], "Picture"),
+            "picture": choose([*self.pictures, *([ALL] if len(self.pictures) > 1 else [])], "Picture"),
             "block": slide(range(2), "Block"),
             "ring": slide(range(len(rings)), "Ring", 2),
         }

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
+from os import PathLike
 
 import numpy as np
 from PIL import Image as Pillow
@@ -10,6 +12,8 @@ from PIL import Image as Pillow
 from lic_lab.codecs.base import ImageCodec
 from lic_lab.codecs.rate import Trials, ceiling_in_bytes, largest_within
 from lic_lab.errors import LicLabError
+from lic_lab.evaluation.checkpoints import by_name
+from lic_lab.evaluation.sweep import gather_codecs
 from lic_lab.metrics.quality import MS_SSIM_MIN_SIDE, ms_ssim, psnr
 from lic_lab.metrics.rate import bpp as bits_per_pixel
 from lic_lab.plots.palette import style
@@ -49,6 +53,31 @@ class Stop:
     too_large: dict[str, int]
 
 
+def gathered(codecs: Sequence[str | PathLike | ImageCodec]) -> list[ImageCodec]:
+    """Load what is named, as the command line does: a weight file is called by its folder. Each comes once.
+
+    Raises LicLabError for two of one name, see `check_names`, and as `gather_codecs` does.
+    """
+    names = [str(codec) for codec in codecs if isinstance(codec, (str, PathLike))]
+    loaded = dict(zip(dict.fromkeys(names), gather_codecs(names), strict=True)) if names else {}
+    found = [codec if isinstance(codec, ImageCodec) else loaded[str(codec)] for codec in codecs]
+    found = list(dict.fromkeys(found))
+    check_names(found)
+    return found
+
+
+def check_names(codecs: Sequence[ImageCodec]) -> None:
+    """Raise LicLabError for two codecs of one name: pictures and numbers of one would stand under the other's."""
+    if len(by_name(codecs)) < len(codecs):  # what it lets pass are rungs of one curve, and here each is a codec
+        raise LicLabError("weights for one lambda each share a name: give one of them, or weights for all rates")
+
+
+def check_rate(bpp: float) -> None:
+    """Raise LicLabError for what is no size of a file in bits per pixel."""
+    if not isinstance(bpp, Real) or not 0 < bpp < math.inf:
+        raise LicLabError(f"bpp is the size of the files in bits per pixel, a number above 0, not {bpp!r}")
+
+
 def sweep(
     image: np.ndarray,
     codecs: Sequence[ImageCodec],
@@ -61,9 +90,14 @@ def sweep(
 
     image: uint8 (h, w, 3). rates: ceilings in bpp, the same for every codec; a codec's files of one stop serve the next
     ones, so ten stops cost far less than ten searches. step: called after each codec and stop with what was done.
-    Stops that no codec can meet are left out. Raises LicLabError where none is left, and where a codec refuses the
-    picture.
+    Stops that no codec can meet are left out. Raises LicLabError where none is left, where a codec refuses the
+    picture, for no rates or such as are no sizes, and for two codecs of one name.
     """
+    check_names(codecs)
+    if not len(rates):
+        raise LicLabError("there is no file size to stop at: give rates= in bits per pixel")
+    for rate in rates:
+        check_rate(rate)
     height, width = image.shape[:2]
     trials = {codec.name: Trials(image, codec.ladder, codec.encoder_for(image)) for codec in codecs}
     stops = []
@@ -84,7 +118,12 @@ def sweep(
 
 
 def shrink(image: np.ndarray, longest: int) -> np.ndarray:
-    """Scale a picture down (Lanczos) to at most `longest` pixels on its longer side; a smaller one stays as it is."""
+    """Scale a picture down (Lanczos) to at most `longest` pixels on its longer side; a smaller one stays as it is.
+
+    Raises LicLabError for less than one pixel.
+    """
+    if not longest >= 1:
+        raise LicLabError(f"longest is the longer side of a picture in pixels, 1 or more, not {longest!r}")
     if max(image.shape[:2]) <= longest:
         return image
     picture = Pillow.fromarray(image)

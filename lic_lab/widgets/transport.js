@@ -82,7 +82,12 @@ class Transport {
   // ---- events --------------------------------------------------------------------------------------------------
 
   listen(handlers) {
-    this.handlers = [...handlers, ["change:playing", () => this.run()]];
+    this.handlers = [
+      ...handlers,
+      ["change:playing", () => this.run()],
+      ["change:speed", () => this.anchor()],
+      ["change:position", () => this.follow()],
+    ];
     for (const [events, handler] of this.handlers) this.model.on(events, handler);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.root);
@@ -151,13 +156,17 @@ class Transport {
 
   speedBy(direction) {
     this.set({ speed: beside(this.speeds, this.get("speed"), direction) });
-    this.anchor();
   }
 
   // ---- time ----------------------------------------------------------------------------------------------------
 
   anchor() {
     this.from = { position: this.get("position"), time: performance.now() };
+  }
+
+  // A position that somebody else chose, Python or another view of this player, is where it goes on from.
+  follow() {
+    if (this.get("position") !== this.reached) this.anchor();
   }
 
   run() {
@@ -173,6 +182,7 @@ class Transport {
     if (!this.get("playing")) return;
     const passed = Math.floor(((performance.now() - this.from.time) / 1000) * this.get("speed"));
     const position = Math.min(this.from.position + passed, this.length() - 1);
+    this.reached = position;
     if (position !== this.get("position")) this.model.set("position", position); // draws
     if (position === this.length() - 1) this.set({ playing: false });
     else this.frame = requestAnimationFrame(() => this.tick());

@@ -55,7 +55,7 @@ class Viewer(Poster, anywidget.AnyWidget):
     """
 
     _esm = front("page.js", "stage.js", "viewer.js")
-    _css = front("viewer.css")
+    _css = front("page.css", "viewer.css")
 
     a = traitlets.Bytes().tag(sync=True)
     b = traitlets.Bytes().tag(sync=True)

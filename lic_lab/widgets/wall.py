@@ -28,6 +28,8 @@ class Wall(Panel):
     Zoom, place, divider, mode and gain of all follow whichever is moved, in the browser, without the kernel.
     """
 
+    links = ()  # until there are some: what could not be built is closed too
+
     def __init__(
         self,
         original: Shown | np.ndarray,
@@ -53,6 +55,12 @@ class Wall(Panel):
         row = widgets.HBox(self.viewers, layout={"flex_flow": "row wrap", "grid_gap": f"{GAP}px"})
         super().__init__([row])
         self.add_class("lic-wall")
+
+    def close(self) -> None:
+        """Take the wall away with the links between its viewers, which no other widget knows of."""
+        for link in self.links:
+            link.close()
+        super().close()
 
     def poster(self) -> bytes:
         """Every viewer's poster, in rows of `columns`, as a PNG."""

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from lic_lab.errors import LicLabError
 from lic_lab.evaluation.means import Curve, mean_curves
 from lic_lab.evaluation.reading import MEAN, Curves, nearest, quality_at, read_at
 from lic_lab.metrics.bd import bd_rate
@@ -100,3 +101,9 @@ def test_nothing_is_computed_twice(rows):
     curves = Curves(rows)
     assert curves.measured("psnr_db") is curves.measured("psnr_db")
     assert curves.gaps("psnr_db", "jpeg") is curves.gaps("psnr_db", "jpeg")
+
+
+@pytest.mark.parametrize("bpp", [0.0, -1.0, math.nan])
+def test_a_file_of_no_bits_is_refused(rows, bpp):
+    with pytest.raises(LicLabError, match="jpeg of one has no rate above 0"):
+        Curves([rows[0] | {"bpp": bpp}, *rows[1:]])

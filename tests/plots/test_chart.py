@@ -96,3 +96,25 @@ def test_words_stand_on_the_y_axis_in_place_of_numbers_with_room_for_the_longest
     assert "a name that is long" in svg and "b &amp; c" in svg
     assert 'd="M132 ' in svg  # the axis begins to the right of 19 letters
     assert [label.get_text() for label in rows.figure().axes[0].get_yticklabels()] == ["a name that is long", "b & c"]
+
+
+@pytest.mark.parametrize("value", [1e17, -1e17, 1e9, 0.0, 5e-324])
+def test_a_flat_line_of_any_height_stands_in_the_middle_with_ticks_around_it(value):
+    svg = Chart([Line([1, 2], [value, value], dots=True)], "x", "y").svg()
+    y = {float(place) for place in re.findall(r'cy="([\d.]+)"', svg)}
+    assert len(y) == 1 and 100 < y.pop() < 150 and len(set(texts(svg))) > 6
+    assert Chart([Line([1, 2], [1, 2])], "x", "y", xlim=(value, value)).svg()
+
+
+def test_a_place_that_the_axis_does_not_have_is_not_marked():
+    line = Line([1, 2], [1, 2])
+    for log, here, marks in ((True, 0, 0), (True, -1, 0), (False, float("nan"), 0), (True, 1.5, 1), (False, 0, 1)):
+        chart = Chart([line], "x", "y", log_x=log, here=here)
+        assert chart.svg().count('opacity=".45"') == marks
+        assert len(chart.figure().axes[0].lines) == 1 + marks
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_a_logarithmic_axis_from_zero_is_refused(axis):
+    with pytest.raises(LicLabError, match=f"begins above 0, and {axis}lim is"):
+        Chart([Line([1, 2], [1, 2])], "x", "y", **{f"log_{axis}": True, f"{axis}lim": (0, 3)})

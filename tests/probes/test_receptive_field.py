@@ -129,3 +129,13 @@ def test_the_effective_side_can_be_taken_around_another_place():
 def test_a_transform_that_enlarges_is_refused():
     with pytest.raises(LicLabError, match="256"):
         receptive_field(nn.ConvTranspose2d(3, 3, 2, 2))
+
+
+@pytest.mark.parametrize("share", [90, 0, -0.1, float("nan")])
+def test_a_share_that_no_square_has_is_refused(share):
+    with pytest.raises(LicLabError, match="above 0 and at most 1"):
+        effective_side(torch.ones(3, 3), share)
+
+
+def test_the_whole_of_a_map_is_a_share_too():
+    assert effective_side(torch.rand(9, 9, generator=torch.Generator().manual_seed(0)), 1, at=(4, 4)) == 9

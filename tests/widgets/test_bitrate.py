@@ -1,6 +1,7 @@
 """The bitrate explorer without a browser: choices change pictures and numbers together, trouble is shown."""
 
 import io
+import shutil
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from PIL import Image as Pillow
 from traitlets.utils.bunch import Bunch
 
-from lic_lab.datasets.bundled import bundled_images
+from lic_lab.codecs.pillow import Jpeg
+from lic_lab.datasets.bundled import bundled_images, data_path
 from lic_lab.errors import LicLabError
 from lic_lab.widgets.bitrate import BitrateExplorer, numbers_table
 
@@ -106,7 +108,8 @@ def test_an_unreadable_upload_is_shown_as_trouble_and_nothing_changes(explorer, 
     before = explorer.viewer.a
     send_file(explorer, "odd.png", content)
     assert 'role="alert"' in explorer.status.value and explorer.viewer.a == before
-    assert not explorer.upload.disabled
+    assert "odd.png" in explorer.status.value and "BytesIO" not in explorer.status.value
+    assert not explorer.upload.disabled and explorer.upload.value == ()
 
 
 def test_an_upload_that_a_codec_refuses_is_told_in_its_words_and_nothing_changes(explorer, monkeypatch):
@@ -127,3 +130,28 @@ def test_the_poster_is_a_picture_of_useful_size(explorer):
 
 def test_every_measured_file_can_be_drawn_as_a_curve(explorer):
     assert {point.codec for point in explorer.points} == {"jpeg", "jpeg2000"} and len(explorer.points) == 5
+
+
+def test_an_upload_above_pillows_own_limit_is_told_in_our_words_and_ours_counts(explorer, monkeypatch, recwarn):
+    monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", 100)
+    send_file(explorer, "mine.png", png(explorer.image))
+    assert "mine.png: 192 × 192" in explorer.status.value and not recwarn.list
+
+
+def test_two_codecs_of_one_name_are_refused(image):
+    two = [Jpeg(), Jpeg("jpeg", "JPEG 4:4:4", chroma="4:4:4")]
+    with pytest.raises(LicLabError, match=r"^2 codecs are called 'jpeg': give each a name of its own$"):
+        BitrateExplorer(image, two, rates=(1.0,))
+
+
+def test_weights_of_ones_own_stand_beside_the_shipped_model_whose_file_has_the_same_name(image, tmp_path):
+    (tmp_path / "mine").mkdir()
+    path = shutil.copy(data_path("weights", "charm.safetensors"), tmp_path / "mine")
+    explorer = BitrateExplorer(image[:64, :64], [str(path), "charm"], rates=(2.0,))
+    assert [codec.name for codec in explorer.codecs] == ["mine", "charm"] == list(explorer.stops[0].points)
+
+
+@pytest.mark.parametrize("wrong", [{"rates": ()}, {"rates": (float("nan"), 4)}, {"longest": 0}])
+def test_sizes_that_are_none_are_refused(image, wrong):
+    with pytest.raises(LicLabError, match=r"give rates=|a number above 0|1 or more"):
+        BitrateExplorer(image, ["jpeg"], **wrong)

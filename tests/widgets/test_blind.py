@@ -91,3 +91,24 @@ def test_pictures_of_different_sizes_are_refused_at_once():
 def test_who_is_a_and_who_is_b_is_left_to_chance():
     firsts = {BlindTest(dict(list(PAIRS.items())[:1]), seed=seed).pairs.popitem()[1][1]["A"][0] for seed in range(12)}
     assert len(firsts) == 2
+
+
+def test_pairs_too_small_for_a_metric_are_no_disagreement_with_it():
+    small = BlindTest({"small": (FACE[:60], {"slightly": SLIGHTLY[:60], "much": MUCH[:60]})})
+    small.controls["vote"].value = side_of(small, "slightly")
+    assert "PSNR agrees with 1 of 1, MS-SSIM not measured (under 161 pixels)." in small.status.value
+
+
+def test_pairs_that_a_metric_calls_equal_are_no_disagreement_with_it():
+    test = BlindTest({"equal": (FACE, {"one": MUCH, "other": MUCH.copy()})})
+    test.controls["vote"].value = "A"
+    assert "1 of 1 voted: PSNR finds both equal, MS-SSIM finds both equal." in test.status.value
+
+
+def test_each_metric_is_held_against_the_votes_where_it_has_a_view():
+    small = (FACE[:60], {"slightly": SLIGHTLY[:60], "much": MUCH[:60]})
+    test = BlindTest({"large": (FACE, {"slightly": SLIGHTLY, "much": MUCH}), "small": small})
+    for pair in (1, 2):
+        test.controls["pair"].value = pair
+        test.controls["vote"].value = side_of(test, "slightly")
+    assert "2 of 2 voted: PSNR agrees with 2 of 2, MS-SSIM agrees with 1 of 1." in test.status.value

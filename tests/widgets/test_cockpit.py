@@ -274,3 +274,48 @@ def test_long_curves_are_thinned_and_keep_their_ends():
         trace.note(Progress(step=step, loss=step))
     assert len(trace.steps) <= MOST and trace.steps[-1] > 5 * MOST - 20
     assert trace.values["loss"] == trace.steps
+
+
+@pytest.fixture
+def held(cockpit, monkeypatch):
+    """A cockpit whose training does nothing until `go` is set, and then leaves the state that is asked for."""
+    panel, go = cockpit(), threading.Event()
+
+    def train(work):
+        go.wait(PATIENCE)
+        panel._enter("done")
+        return True
+
+    monkeypatch.setattr(panel, "_train", train)
+    panel.start()
+    yield panel, go
+    go.set()
+
+
+@pytest.mark.parametrize("button", ["pause", "stop", "resume"])
+def test_a_run_that_ends_while_a_button_is_pressed_is_over(held, monkeypatch, button):
+    panel, go = held
+    if button == "resume":
+        panel.pause()
+    enter = panel._enter
+
+    def late(state):
+        if threading.current_thread() is threading.main_thread():
+            go.set()
+            panel.thread.join(0.5)  # it ends between the look at the state and its change, if it may
+        enter(state)
+
+    monkeypatch.setattr(panel, "_enter", late)
+    panel._press(button)
+    panel.thread.join(PATIENCE)
+    assert panel.state == "done" and works(panel) == {"start", "resume"}
+
+
+def test_a_run_whose_thread_died_without_a_word_counts_as_stopped(held):
+    panel, go = held
+    go.set()
+    panel.thread.join(PATIENCE)
+    panel._enter("running")  # what a thread leaves that was ended from outside
+    panel._press("pause")
+    assert panel.state == "stopped" and "nothing runs that could be paused" in panel.status.value
+    assert works(panel) == {"start", "resume"}

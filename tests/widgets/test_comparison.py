@@ -3,15 +3,17 @@
 import html
 import io
 import re
+import shutil
 
 import numpy as np
 import pytest
+from ipywidgets.widgets import widget
 from PIL import Image as Pillow
 
 from lic_lab.codecs import load
 from lic_lab.codecs.learned import wrap
 from lic_lab.codecs.rate import ceiling_in_bytes
-from lic_lab.datasets.bundled import bundled_images
+from lic_lab.datasets.bundled import bundled_images, data_path
 from lic_lab.errors import LicLabError
 from lic_lab.metrics.quality import ms_ssim, psnr
 from lic_lab.models.presets import build
@@ -197,3 +199,31 @@ def test_a_size_that_is_none_is_refused(bpp):
 def test_large_pictures_are_scaled_down():
     panel = Comparison({"face": bundled_images()["astronaut"]}, ["jpeg"], bpp=0.5, longest=96)
     assert viewers(panel)[0].about_a["label"] == "Original" and pixels(viewers(panel)[0].a).shape == (96, 96, 3)
+
+
+def test_weights_of_ones_own_stand_beside_the_shipped_model_whose_file_has_the_same_name(tmp_path):
+    (tmp_path / "mine").mkdir()
+    path = shutil.copy(data_path("weights", "charm.safetensors"), tmp_path / "mine")
+    panel = Comparison({"cat": PICTURES["cat"]}, [str(path), "charm"], bpp=4)
+    assert panel.names == ["mine", "charm"] and len(viewers(panel)) == 2
+
+
+def test_two_codecs_of_one_name_are_refused():
+    two = [wrap(build("charm"), "charm"), wrap(build("charm"), "charm")]
+    with pytest.raises(LicLabError, match=r"^2 codecs are called 'charm': give each a name of its own$"):
+        Comparison({"cat": PICTURES["cat"]}, two, bpp=4)
+
+
+def test_a_picture_without_a_name_is_refused_with_the_mend():
+    for picture, kind in ((PICTURES["cat"], "ndarray"), ("photo.png", "str")):
+        with pytest.raises(LicLabError, match=f"by name, not as {kind}: give pictures="):
+            Comparison(picture, ["jpeg"], 4)
+
+
+def test_viewers_that_another_number_of_codecs_replaces_are_closed_with_their_links(panel):
+    def in_and_out():
+        panel.chosen[2].value = "jpeg2000"
+        panel.chosen[2].value = ""
+        return len(widget._instances)
+
+    assert in_and_out() == in_and_out() == in_and_out() and len(viewers(panel)) == 2

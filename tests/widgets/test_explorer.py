@@ -5,13 +5,14 @@ import io
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from ipywidgets import IntSlider, SelectMultiple, TagsInput
 from ipywidgets.widgets import widget
 from PIL import Image as Pillow
 
 from lic_lab.errors import LicLabError
 from lic_lab.plots.views import Chart, Line, Picture, Table, heat
 from lic_lab.widgets.controls import choose, slide, switch, words
-from lic_lab.widgets.explorer import Explorer
+from lic_lab.widgets.explorer import KEPT, Explorer
 from lic_lab.widgets.picker import Picker
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
@@ -160,3 +161,42 @@ def test_sliders_begin_at_the_nearest_stop_and_refuse_to_be_empty():
         slide([], "a")
     with pytest.raises(LicLabError, match="nothing to choose"):
         choose([], "a")
+
+
+def test_all_that_was_computed_beforehand_is_remembered_however_much_it_is():
+    asked = []
+    explorer = Explorer(
+        lambda n: asked.append(n) or Table(("n",), [[str(n)]]), name="n", precompute=True, n=slide(range(KEPT + 9), "n")
+    )
+    explorer.controls["n"].value = 0
+    assert len(asked) == KEPT + 9 == len(explorer.known) and explorer.views[0].rows == [["0"]]
+
+
+@pytest.mark.parametrize("handle", [Picker(IMAGE), IntSlider(), SelectMultiple(options=[1, 2])])
+def test_precomputing_needs_handles_with_stops(handle):
+    with pytest.raises(LicLabError, match=rf"'at' \({type(handle).__name__}\) has no stops: use slide"):
+        Explorer(lambda at: Table(("at",), [[str(at)]]), name="n", precompute=True, at=handle)
+
+
+def test_a_handle_whose_value_is_a_list_works_and_is_asked_anew_each_time():
+    explorer = Explorer(lambda tags: Table(("tags",), [tags]), name="n", tags=TagsInput(value=["a"]))
+    explorer.controls["tags"].value = ["a", "b"]
+    assert explorer.views[0].rows == [["a", "b"]] and not explorer.known and "alert" not in explorer.status.value
+
+
+def test_an_array_of_pixels_is_a_picture_without_words():
+    explorer = Explorer(lambda n: IMAGE // n, name="n", n=slide([1, 2], "n", 1))
+    explorer.controls["n"].value = 2
+    assert np.array_equal(explorer.views[0].image, IMAGE // 2) and "alert" not in explorer.status.value
+    assert len(explorer.poster()) > 1000
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"), [("words", "a str cannot be shown: give a Picture"), (np.eye(3), "use heat")]
+)
+def test_an_answer_that_is_no_view_is_refused_in_one_line_and_the_last_views_stay(answer, reason):
+    explorer = Explorer(lambda n: [IMAGE, answer] if n else IMAGE, name="n", n=slide([0, 1], "n", 0))
+    views, boxes = explorer.views, explorer.body.children
+    explorer.controls["n"].value = 1
+    assert reason in explorer.status.value and "Error" not in explorer.status.value
+    assert explorer.views is views and explorer.body.children == boxes

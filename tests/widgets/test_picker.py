@@ -47,3 +47,10 @@ def test_a_still_shows_the_place_and_leaves_the_rest_as_it_is(image):
     changed = np.argwhere((marked != image).any(axis=2))
     assert changed.min(axis=0).tolist() == [14, 30] and changed.max(axis=0).tolist() == [33, 49]
     assert np.array_equal(marked[16:32, 32:48], image[16:32, 32:48])
+
+
+def test_a_place_that_is_set_later_goes_to_the_grid_and_inside_too(image):
+    picker = Picker(image, step=16)
+    for place, where in (((21, 37), (16, 32)), ((99, -5), (32, 0)), ((-1, 999), (0, 48))):
+        picker.value = place
+        assert picker.value == where

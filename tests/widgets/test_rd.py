@@ -202,7 +202,8 @@ def test_without_the_pictures_of_the_table_a_point_is_shown_on_one_that_is_here(
 
 
 def test_a_codec_that_cannot_run_here_says_why(rows):
-    explorer = RDExplorer([row | {"codec": "my-codec"} for row in rows], images=PICTURES)
+    mine = [row | {"codec": "my-codec"} for row in rows if row["codec"] == "jpeg"]
+    explorer = RDExplorer(mine, images=PICTURES)
     explorer.look.click()
     assert "no codec called" in explorer.status.value and "my-codec" in explorer.status.value
     assert not explorer.look.disabled
@@ -263,3 +264,37 @@ def test_the_poster_shows_curves_and_numbers(explorer):
     assert (
         abs(np.asarray(alone.convert("RGB")).reshape(-1, 3).astype(int) - (0x25, 0x6B, 0x62)).max(axis=1) < 12
     ).sum() < 20
+
+
+def test_a_mean_is_of_the_pictures_that_every_point_has_and_the_others_are_remarked_on(rows):
+    some = [row for row in rows if (row["codec"], row["image"]) != ("webp", "cat")]
+    explorer = RDExplorer(some, images={}, rate=1.0)
+    assert explorer.picture.label == "mean of 1" and explorer.curves.measured("psnr_db")["jpeg"].pictures == 1
+    assert (
+        "1 of 2 pictures are left out of the means: not every point of every codec has their PSNR"
+        in explorer.notes.value
+    )
+    explorer.picture.value = "face"
+    assert "left out of the means" not in explorer.notes.value
+    assert RDExplorer(rows, images={}, rate=1.0).picture.label == "mean of 2"
+
+
+def test_another_metric_may_be_known_of_fewer_pictures_and_the_mean_says_so(rows):
+    measured = [row | {"ms_ssim": float("nan") if row["image"] == "cat" else 0.9} for row in rows]
+    explorer = RDExplorer(measured, images={}, rate=1.0)
+    assert explorer.picture.label == "mean of 2"
+    explorer.metric.value = "ms_ssim"
+    assert explorer.picture.label == "mean of 1" and "1 of 2 pictures are left out" in explorer.notes.value
+    explorer.picture.value = "face"
+    explorer.metric.value = "psnr_db"
+    assert explorer.picture.value == "face" and explorer.picture.options[0] == ("mean of 2", "")
+    assert "alert" not in explorer.status.value and list(said(explorer)) == ["JPEG", "WebP"]
+
+
+def test_a_metric_that_no_picture_has_of_every_codec_can_be_read_picture_by_picture(rows):
+    measured = [row | {"ms_ssim": float("nan") if row["codec"] == "webp" else 0.9} for row in rows]
+    explorer = RDExplorer(measured, images={}, rate=1.0)
+    explorer.metric.value = "ms_ssim"
+    assert explorer.picture.label == "mean of 0" and "no picture has ms_ssim at every point" in explorer.status.value
+    explorer.metric.value = "psnr_db"
+    assert explorer.picture.label == "mean of 2" and "alert" not in explorer.status.value

@@ -196,3 +196,9 @@ def test_what_cannot_be_shown_is_said_in_one_line(models, pictures, words):
     with pytest.raises(LicLabError, match=words) as caught:
         SpectrumExplorer(models, pictures)
     assert "\n" not in str(caught.value)
+
+
+def test_one_picture_has_no_mean_of_all(models, explorer):
+    one = SpectrumExplorer({"charm": models["charm"]}, {"one": PICTURES["one"]})
+    assert [name for name, _ in one.controls["picture"]._options_full] == ["one"]
+    assert explorer.controls["picture"]._options_full[-1][0] == ALL

@@ -1,15 +1,20 @@
 """The sweep gives every codec the same ceiling, and its numbers are those of the real files."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from lic_lab.codecs import load
 from lic_lab.codecs.base import ImageCodec
+from lic_lab.codecs.pillow import Jpeg
 from lic_lab.codecs.rate import geometric
-from lic_lab.datasets.bundled import bundled_images
+from lic_lab.datasets.bundled import bundled_images, data_path
 from lic_lab.errors import LicLabError
+from lic_lab.evaluation.checkpoints import OneRateCodec
 from lic_lab.metrics.quality import ms_ssim, psnr
-from lic_lab.widgets.sweep import shrink, sweep
+from lic_lab.models.presets import build
+from lic_lab.widgets.sweep import gathered, shrink, sweep
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +83,46 @@ def test_a_codec_that_refuses_the_picture_says_why_in_its_own_words(image):
 def test_only_large_pictures_are_scaled_down(image):
     assert shrink(image, 192) is image
     assert shrink(np.zeros((300, 900, 3), np.uint8), 90).shape == (30, 90, 3)
+
+
+def test_two_codecs_of_one_name_are_refused_because_one_would_stand_under_the_others_numbers(image):
+    two = [Jpeg(), Jpeg("jpeg", "JPEG 4:4:4", chroma="4:4:4")]
+    for refused in (lambda: sweep(image, two, (1.0,)), lambda: gathered(["jpeg", two[1]])):
+        with pytest.raises(LicLabError, match=r"^2 codecs are called 'jpeg': give each a name of its own$"):
+            refused()
+
+
+def test_rungs_of_one_curve_are_refused_too_because_here_each_is_a_codec():
+    rungs = [OneRateCodec(build("charm", lambdas=[0.01 * k]).eval(), "charm") for k in (1, 2)]
+    for k, rung in enumerate(rungs):
+        rung.default_quality = float(k)
+    with pytest.raises(LicLabError, match="share a name: give one of them"):
+        gathered(rungs)
+
+
+def test_a_weight_file_is_called_by_its_folder_beside_the_shipped_model_of_its_own_name(tmp_path):
+    (tmp_path / "mine").mkdir()
+    path = shutil.copy(data_path("weights", "charm.safetensors"), tmp_path / "mine")
+    assert [codec.name for codec in gathered([str(path), "charm", "jpeg"])] == ["mine", "charm", "jpeg"]
+    assert [codec.name for codec in gathered([path])] == ["mine"]
+
+
+def test_a_codec_that_is_named_twice_comes_once():
+    assert [codec.name for codec in gathered(["jpeg", "webp", "jpeg", load("webp")])] == ["jpeg", "webp"]
+
+
+@pytest.mark.parametrize("rates", [(float("nan"), 4), (0, 4), (-1,), ("many",), (float("inf"),)])
+def test_rates_that_are_no_sizes_are_refused(image, rates):
+    with pytest.raises(LicLabError, match="a number above 0"):
+        sweep(image, [load("jpeg")], rates)
+
+
+def test_no_rates_are_refused(image):
+    with pytest.raises(LicLabError, match="no file size to stop at: give rates="):
+        sweep(image, [load("jpeg")], ())
+
+
+@pytest.mark.parametrize("longest", [0, -3, float("nan")])
+def test_a_picture_cannot_be_scaled_down_to_nothing(image, longest):
+    with pytest.raises(LicLabError, match="1 or more, not"):
+        shrink(image, longest)

@@ -122,10 +122,6 @@ class Trials:
                 self.progress(self.seen[position])
         return self.seen[position]
 
-    def look_around(self) -> None:
-        """Try positions of the whole ladder."""
-        self.look(range(0, self.ladder.count, max(1, self.ladder.count // AROUND)))
-
     def look(self, positions) -> None:
         """Try these positions too, where they exist."""
         for position in positions:
@@ -150,9 +146,7 @@ def largest_within(trials: Trials, max_bytes: int, name: str) -> Trial:
         trials.look(range(low + 2, low + 2 + trials.ladder.wobble))
     if low < 0 and trials.ladder.wobble:  # then position 0 is not always the smallest
         trials.look(range(0, trials.ladder.count // 10, max(1, trials.ladder.count // 80)))
-    if low < 0 and min(len(t.data) for t in trials.seen.values()) <= NEAR_RATIO * max_bytes:
-        trials.look_around()
-    fitting = [t for t in trials.seen.values() if len(t.data) <= max_bytes]
+    fitting = _meeting(trials, lambda t, slack: len(t.data) <= max_bytes * NEAR_RATIO**slack)
     if not fitting:
         least = min(len(t.data) for t in trials.seen.values())
         *views, height, width, _ = trials.image.shape
@@ -179,9 +173,7 @@ def smallest_reaching(trials: Trials, psnr_db: float, name: str) -> Trial:
     if not trials.ladder.fine:
         reach = trials.ladder.wobble
         trials.look([*range(low - reach, low), *range(low + 2, low + 2 + reach)])
-    if max(t.psnr_db for t in trials.seen.values()) < psnr_db <= max(t.psnr_db for t in trials.seen.values()) + NEAR_DB:
-        trials.look_around()
-    reaching = [t for t in trials.seen.values() if t.psnr_db >= psnr_db]
+    reaching = _meeting(trials, lambda t, slack: t.psnr_db >= psnr_db - NEAR_DB * slack)
     if not reaching:
         best = max(t.psnr_db for t in trials.seen.values())
         raise LicLabError(
@@ -195,6 +187,13 @@ def _rounded_up(value: float, digits: int = 4) -> float:
     """To so many digits, never down: what a message names must do when it is asked for."""
     unit = 10.0 ** (math.floor(math.log10(value)) + 1 - digits)
     return math.ceil(value / unit) * unit
+
+
+def _meeting(trials: Trials, meets: Callable[[Trial, bool], bool]) -> list[Trial]:
+    """The files that meet a target; where one does only with slack, after a look at positions of the whole ladder."""
+    if not any(meets(t, False) for t in trials.seen.values()) and any(meets(t, True) for t in trials.seen.values()):
+        trials.look(range(0, trials.ladder.count, max(1, trials.ladder.count // AROUND)))
+    return [t for t in trials.seen.values() if meets(t, False)]
 
 
 def _bisect(trials: Trials, below, height, goal: float, close) -> int:
